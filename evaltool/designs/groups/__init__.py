@@ -1,0 +1,1 @@
+"""Designs by adoption: cohorts that start at different times."""

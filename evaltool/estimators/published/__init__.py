@@ -1,0 +1,1 @@
+"""Estimates taken from a published evaluation."""

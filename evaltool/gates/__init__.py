@@ -1,0 +1,1 @@
+"""One validity check per file."""

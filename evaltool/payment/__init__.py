@@ -1,0 +1,1 @@
+"""Mechanisms and the decision, in Decimal."""

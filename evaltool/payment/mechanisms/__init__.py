@@ -1,0 +1,1 @@
+"""One payment mechanism per file."""

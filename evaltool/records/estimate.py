@@ -1,0 +1,213 @@
+"""An effect and its uncertainty, readable like a linearmodels result."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import ConfigDict, Field, model_validator
+
+from evaltool.records.base import Finite, Json, Record, Text
+from evaltool.records.evidence import EstimateKey, Evidence
+from evaltool.records.panel import FloatArray
+
+AbsentReason = Literal[
+    "ONE_UNIT_PER_ARM", "PUBLISHED_WITHOUT", "VERIFIED_COUNT", "REFERENCE_PERIOD", "TOO_FEW_CLUSTERS", "NO_VARIATION"
+]
+
+
+class Interval(Record):
+    """An interval obtained by inverting the test whose p-value stands beside it."""
+
+    lower: Finite
+    upper: Finite
+    level: Finite
+
+    @model_validator(mode="after")
+    def ordered(self) -> Self:
+        """Refuse lower > upper."""
+        if self.lower > self.upper:
+            message = "an interval's lower end lies above its upper end"
+            raise ValueError(message)
+        return self
+
+
+class Counts(Record):
+    """Sizes by arm. ``weight`` sums unit weights (people) where the plan names a weight column."""
+
+    treated: int = Field(ge=0)
+    comparison: int = Field(ge=0)
+    observations: int = Field(ge=0)
+    treated_weight: Finite | None = None
+    comparison_weight: Finite | None = None
+    clusters: int | None = None
+    treated_clusters: int | None = None
+
+
+class Element(Record):
+    """One entry of a path or table: an event time, a cohort, a calendar period or an ATT(g,t) cell."""
+
+    kind: Literal["event", "group", "calendar", "cell"]
+    element: int
+    """Event time, first treated period, or calendar period; for cells the period."""
+    group: int | None = None
+    """First treated period, for cells."""
+    label: Text
+    att: Finite
+    se: Finite | None = None
+    interval: Interval | None = None
+    p_value: Finite | None = None
+    n_treated: int | None = None
+    n_comparison: int | None = None
+    reference: bool = False
+    """True for the base period, which is zero by construction."""
+    weight: Finite | None = None
+    """Weight in the headline aggregate."""
+
+
+class Relative(Record):
+    """The effect as a share of a stated denominator, with its delta-method standard error."""
+
+    value: Finite
+    se: Finite | None
+    interval: Interval | None
+    denominator: Literal["counterfactual", "baseline"]
+    denominator_value: Finite
+
+
+class SeriesPoint(Record):
+    """Mean outcome of one arm in one period."""
+
+    arm: Text
+    period: int
+    label: Text
+    mean: Finite
+    units: int
+
+
+class Estimate(Record):
+    """A finished estimate. Signs are the outcome's own; ``evidence`` turns them towards the good.
+
+    ``se`` is None only together with ``absent``. ``influence`` is (units,) and never written to disk;
+    ``event_covariance`` is (k, k) over the non-reference elements of ``path``, in order.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+    key: EstimateKey
+    method: Text
+    kind: Literal["effect", "verified_count", "change"]
+    estimand: Text
+    """``ATT`` and its aggregation, or what was measured instead: ``verified_count``, ``change``."""
+    unit: Text
+    """Unit of measure in English; the plan holds both languages."""
+    att: Finite
+    se: Finite | None
+    absent: AbsentReason | None = None
+    df: Finite | None = None
+    """Degrees of freedom of the t distribution; None means standard normal."""
+    interval: Interval | None = None
+    p_value: Finite | None = None
+    statistic: Finite | None = None
+    counts: Counts
+    observed: Finite | None = None
+    """Mean outcome of the treated in the treated periods that enter the effect."""
+    counterfactual: Finite | None = None
+    """What it would have been: observed − att."""
+    baseline: Finite | None = None
+    """Mean outcome of the treated in their base periods."""
+    relative: Relative | None = None
+    path: tuple[Element, ...] = ()
+    """Event study, base period included as reference."""
+    groups: tuple[Element, ...] = ()
+    calendar: tuple[Element, ...] = ()
+    cells: tuple[Element, ...] = ()
+    event_covariance: tuple[tuple[Finite, ...], ...] = ()
+    series: tuple[SeriesPoint, ...] = ()
+    """Mean outcome by arm and period, for the timeline figure."""
+    conventions: dict[str, bool | int | Finite | str | None]
+    """Every choice that changes a digit: se formula, cluster, G, df, small-sample factor, base period, …"""
+    certificate: dict[str, Json] = {}
+    notes: tuple[Text, ...] = ()
+    """Stable keys of what a reader must be told (``overlapping_windows``, ``few_treated_clusters``)."""
+    source: Text | None = None
+    """Citation of a published figure."""
+    influence: FloatArray | None = Field(default=None, exclude=True, repr=False)
+
+    @model_validator(mode="after")
+    def valid(self) -> Self:
+        """Refuse se ≤ 0, a missing se without reason, and a reason beside an se."""
+        if self.se is not None and self.se <= 0:
+            message = f"{self.method}: a standard error must be positive, got {self.se!r}"
+            raise ValueError(message)
+        if (self.se is None) == (self.absent is None):
+            message = f"{self.method}: state either a standard error or the reason there is none"
+            raise ValueError(message)
+        if self.se is None and (self.interval or self.p_value is not None):
+            message = f"{self.method}: an interval or p-value without a standard error"
+            raise ValueError(message)
+        return self
+
+    def evidence(
+        self,
+        *,
+        direction: Literal["increase", "decrease"],
+        scale: Literal["absolute", "relative"],
+        weight: Decimal | None = None,
+    ) -> Evidence:
+        """The estimate as payment sees it: exact decimals, more is better.
+
+        Raises ValueError when a relative effect is asked for and was not computed.
+        """
+        value, se, interval = self.att, self.se, self.interval
+        if scale == "relative":
+            if self.relative is None:
+                message = f"{self.key}: a relative effect was asked for and not computed"
+                raise ValueError(message)
+            value, se, interval = self.relative.value, self.relative.se, self.relative.interval
+        good = 1 if direction == "increase" or self.kind == "verified_count" else -1
+        ends = sorted((good * interval.lower, good * interval.upper)) if interval else None
+        return Evidence(
+            key=self.key,
+            kind=self.kind,
+            point=decimal_of(good * value),
+            lower=decimal_of(ends[0]) if ends else None,
+            upper=decimal_of(ends[1]) if ends else None,
+            standard_error=None if se is None else decimal_of(se),
+            p_value=None if self.p_value is None else decimal_of(self.p_value),
+            level=None if interval is None else decimal_of(interval.level),
+            is_exact=self.kind == "verified_count",
+            units=self.counts.treated,
+            weight=weight,
+            absent=self.absent,
+        )
+
+    @property
+    def params(self) -> FloatArray:
+        """(1,) the effect, as in statsmodels and linearmodels."""
+        return np.array([self.att])
+
+    @property
+    def std_errors(self) -> FloatArray:
+        """(1,) the standard error; NaN where it is absent."""
+        return np.array([np.nan if self.se is None else self.se])
+
+    @property
+    def nobs(self) -> int:
+        """Observations used."""
+        return self.counts.observations
+
+
+class SecondOpinion(Record):
+    """The headline number computed again by an independent path."""
+
+    value: Finite
+    by: Text
+    """Library and route, in one sentence."""
+
+
+def decimal_of(value: float) -> Decimal:
+    """The shortest decimal that reads back as ``value``: exact, and stable from platform to platform."""
+    return Decimal(repr(float(value)))
+

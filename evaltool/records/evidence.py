@@ -1,0 +1,56 @@
+"""What payment may know of an estimate: exact decimals in the direction of good. Loads neither numpy nor pandas."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from evaltool.records.base import Exact, Record, Slug, Text
+
+PRIMARY = "primary"
+"""Specification of the headline estimate."""
+ALL = "all"
+"""Cohort of estimates that are not split by cohort."""
+
+
+class EstimateKey(Record):
+    """Names one estimate of a run."""
+
+    outcome: Slug
+    cohort: Slug = ALL
+    specification: Slug = PRIMARY
+
+    def __str__(self) -> str:
+        """``outcome/cohort/specification``."""
+        return f"{self.outcome}/{self.cohort}/{self.specification}"
+
+
+class Evidence(Record):
+    """One estimate as a payment rule sees it.
+
+    ``point``, ``lower`` and ``upper`` are on the plan's scale with the sign turned so that more is better;
+    ``lower`` is the bound towards "no good done". Absent figures carry their reason in ``absent``.
+    """
+
+    key: EstimateKey
+    kind: Literal["effect", "verified_count", "change"]
+    """``effect`` has a counterfactual; the other two measure the treated only."""
+    point: Exact
+    lower: Exact | None = None
+    upper: Exact | None = None
+    standard_error: Exact | None = None
+    p_value: Exact | None = None
+    level: Exact | None = None
+    is_exact: bool = False
+    """True for verified counts, which compare with thresholds without tolerance."""
+    units: int | None = None
+    """People or units behind the figure, for tariffs and pooled weights."""
+    weight: Exact | None = None
+    """Agreed weight of the cohort in a pooled test."""
+    absent: Text | None = None
+    """Reason code and sentence when there is no standard error."""
+
+    @property
+    def significant(self) -> bool | None:
+        """Whether the interval excludes zero on the good side; None without an interval."""
+        return None if self.lower is None else self.lower > Decimal(0)

@@ -1,0 +1,114 @@
+"""What is measured and how: ``[[outcome]]``, ``[estimand]``, ``[design]``, ``[estimator]``, ``[inference]``,
+``[[gate]]``, ``[[fallback]]``, ``[[sensitivity]]``."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field
+from typing_extensions import TypeAliasType
+
+from evaltool.records.base import Exact, Record, Slug, Text, Words
+
+Option = TypeAliasType(
+    "Option", "None | bool | int | Decimal | str | date | tuple[Option, ...] | dict[str, Option]"
+)
+Options = dict[str, Option]
+"""The free-form part of a plan; each plug-in validates its own with its own strict model."""
+
+
+class Outcome(Record):
+    """``[[outcome]]``: one outcome metric, defined so that two people would measure it alike."""
+
+    id: Slug
+    title: Words
+    definition: Words = Words()
+    direction: Literal["increase", "decrease"]
+    """Which way is better for people."""
+    kind: Literal["binary", "count", "mean", "rate", "money", "time_to_event"]
+    unit: Words
+    """Unit of measure in words, such as "days per pupil and month"."""
+    window_from: date
+    window_to: date
+    matures_on: date | None = None
+    """First day on which the measurement is final; the end of the window when absent."""
+    verifier: Text | None = None
+
+    @property
+    def mature_from(self) -> date:
+        """First day on which the outcome may be used for a decision."""
+        return self.matures_on or self.window_to
+
+
+class Estimand(Record):
+    """``[estimand]``: what the number is a number of."""
+
+    target: Literal["ATT", "ATE", "ATO", "NONE"] = "ATT"
+    """``NONE`` for measurements without a counterfactual."""
+    outcome: Slug
+    """The outcome of the headline estimate."""
+    scale: Literal["absolute", "relative"] = "absolute"
+    denominator: Literal["counterfactual", "baseline"] | None = None
+    """Relative effects divide by the counterfactual mean of the treated, or by their last mean before the start."""
+    aggregation: Literal["simple", "dynamic", "group", "calendar", "none"] = "simple"
+
+
+class Design(Record):
+    """``[design]``: how it is settled who is compared with whom."""
+
+    method: Text
+    options: Options = Field(default_factory=dict)
+
+
+class Estimator(Record):
+    """``[estimator]``: the method of the headline estimate."""
+
+    method: Text
+    options: Options = Field(default_factory=dict)
+
+
+class Inference(Record):
+    """``[inference]``: the only place that states a confidence level."""
+
+    level: Annotated[Exact, Field(ge=Decimal("0.5"), lt=1)] = Decimal("0.95")
+    sides: Literal["two", "one"] = "two"
+    """``one``: the lower bound in the direction of good spends all of 1 − level."""
+    cluster: Text | None = None
+    """Column whose values are the clusters; the unit itself when absent."""
+    seed: int = Field(default=1, ge=0)
+
+
+class Gate(Record):
+    """``[[gate]]``: a validity check this contract asks for, or an override of a default."""
+
+    name: Text
+    consequence: Literal["block", "review"] | None = None
+    options: Options = Field(default_factory=dict)
+    reason: Text | None = None
+    """Why a default was changed; required as soon as options or the consequence differ from it."""
+    signed_by: Text | None = None
+
+
+class Fallback(Record):
+    """``[[fallback]]``: what was agreed to happen when a gate blocks."""
+
+    on: tuple[Text, ...] = Field(min_length=1)
+    """Reason codes."""
+    action: Literal["hold", "refuse", "fixed_amount", "other_estimator"]
+    amount: Annotated[Exact, Field(ge=0)] | None = None
+    """For ``fixed_amount``."""
+    specification: Slug | None = None
+    """For ``other_estimator``: id of the ``[[sensitivity]]`` whose estimate is used instead."""
+
+
+class Sensitivity(Record):
+    """``[[sensitivity]]``: an alternative specification agreed beforehand."""
+
+    id: Slug
+    title: Words = Words()
+    method: Text | None = None
+    options: Options = Field(default_factory=dict)
+    """Replaces the estimator options of the same name; the rest stays."""
+    aggregation: Literal["simple", "dynamic", "group", "calendar", "none"] | None = None

@@ -1,0 +1,80 @@
+"""The whole plan and the faults that only show when tables are read together."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from evaltool.records.base import Record, seal_of
+from evaltool.records.plan.analysis import (
+    Design,
+    Estimand,
+    Estimator,
+    Fallback,
+    Gate,
+    Inference,
+    Outcome,
+    Sensitivity,
+)
+from evaltool.records.plan.data import Column, Data, Disclosure, Role
+from evaltool.records.plan.payment import Payment
+from evaltool.records.plan.programme import Governance, Parties, Population, Programme
+
+SCHEMA_VERSION = 1
+
+
+class EvaluationPlan(Record):
+    """Everything agreed before outcomes are known. Its seal is the sha256 of its canonical JSON.
+
+    Valid in itself at birth: every table obeys its own model. What needs several tables (an outcome that no
+    ``[[outcome]]`` defines, shares that do not sum to one) is found by ``reading.plan_rules`` with the line of
+    each fault, before any record is handed out by ``read_plan``.
+    """
+
+    schema_version: Literal[1] = Field(alias="schema")
+    programme: Programme
+    parties: Parties
+    population: Population
+    data: Data
+    outcome: tuple[Outcome, ...] = Field(min_length=1)
+    estimand: Estimand
+    design: Design
+    estimator: Estimator
+    inference: Inference = Inference()
+    gate: tuple[Gate, ...] = ()
+    fallback: tuple[Fallback, ...] = ()
+    payment: Payment
+    sensitivity: tuple[Sensitivity, ...] = ()
+    disclosure: Disclosure = Disclosure()
+    governance: Governance
+
+    @property
+    def seal(self) -> str:
+        """Hexadecimal sha256 of the plan's canonical JSON."""
+        return seal_of(self)
+
+    def columns(self, role: Role) -> tuple[Column, ...]:
+        """The declared columns with ``role``, in the plan's order."""
+        return tuple(column for column in self.data.column if column.role == role)
+
+    def column(self, role: Role) -> Column | None:
+        """The first declared column with ``role``, or None."""
+        found = self.columns(role)
+        return found[0] if found else None
+
+    def outcome_named(self, outcome_id: str) -> Outcome:
+        """The outcome with this id. Raises KeyError when none has it."""
+        for outcome in self.outcome:
+            if outcome.id == outcome_id:
+                return outcome
+        raise KeyError(outcome_id)
+
+    def outcome_column(self, outcome_id: str) -> Column | None:
+        """The data column that measures the outcome, or None."""
+        found = [c for c in self.data.column if c.role in {"outcome", "count"}]
+        named = [c for c in found if c.outcome == outcome_id]
+        if named:
+            return named[0]
+        unnamed = [c for c in found if c.outcome is None]
+        return unnamed[0] if len(unnamed) == 1 and len(self.outcome) == 1 else None

@@ -1,0 +1,103 @@
+"""Who agreed what with whom about whom: ``[programme]``, ``[parties]``, ``[population]``, ``[governance]``."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import Field
+
+from evaltool.records.base import Record, Share, Slug, Text, Words
+
+Area = Literal[
+    "children_and_young_people", "well_being", "lifestyle_diseases", "work_environment", "into_work", "other"
+]
+
+
+class Programme(Record):
+    """``[programme]``: identity, dates and currency of the contract."""
+
+    id: Slug
+    version: Text
+    title: Words
+    description: Words = Words()
+    area: Area = "other"
+    start: date
+    end: date
+    currency: str = Field(default="DKK", pattern=r"^[A-Z]{3}$")
+    source: Text | None = None
+    """Where published figures come from, when the programme is a real one."""
+
+
+class Authority(Record):
+    """``[[parties.authorities]]``: a payer, its level of government and its share of every payment."""
+
+    name: Text
+    level: Literal["kommune", "region", "stat", "other"]
+    share: Share
+
+
+class Party(Record):
+    """A party that is only named."""
+
+    name: Text
+
+
+class Evaluator(Record):
+    """``[parties.evaluator]``: the fee may never depend on the result."""
+
+    name: Text
+    fee_contingent: Literal[False] = False
+
+
+class Parties(Record):
+    """``[parties]``."""
+
+    authorities: tuple[Authority, ...] = Field(min_length=1)
+    investors: tuple[Party, ...] = ()
+    provider: Party | None = None
+    evaluator: Evaluator
+    validator: Party | None = None
+
+
+class Cohort(Record):
+    """``[[population.cohort]]``: a group of people tested together; ``weight`` is its share in a pooled test."""
+
+    id: Slug
+    entry_from: date
+    entry_to: date
+    weight: Share | None = None
+
+
+class Population(Record):
+    """``[population]``: eligibility in words, unit of analysis, entry window and agreed sizes."""
+
+    eligibility: Words
+    unit: Text
+    """Unit of analysis in one word: person, school, municipality."""
+    entry_from: date
+    entry_to: date
+    target_n: int | None = Field(default=None, ge=1)
+    minimum_n: int | None = Field(default=None, ge=1)
+    principle: Literal["intention_to_treat", "completed"] = "intention_to_treat"
+    once_per_person: bool = True
+    selected_as_extreme: bool = False
+    """True when people entered because of an extreme earlier value (regression to the mean)."""
+    cohort: tuple[Cohort, ...] = ()
+
+
+class Governance(Record):
+    """``[governance]``: the stated clock, when a decision is due, and what happens in a dispute."""
+
+    as_of: date | None = None
+    """The date the documents carry and that decides what is due; ``--as-of`` overrides it."""
+    decide_from: date
+    """First day on which the payment may be decided."""
+    purpose: Literal["decision", "monitoring"] = "decision"
+    """``monitoring`` reports numbers and never decides."""
+    dispute_days: int = Field(default=30, ge=0)
+    expert: Text | None = None
+    replication: bool = True
+    tolerance: Decimal = Decimal("1e-8")
+    """Largest accepted difference between two computations, as a multiple of max(|effect|, standard error)."""

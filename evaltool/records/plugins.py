@@ -1,0 +1,132 @@
+"""What a plug-in is: a frozen record named ``PLUGIN`` in a file named after the method.
+
+``estimators/did/group_time.py`` holds ``PLUGIN.name == "did.group_time"``. The registry finds plug-ins by folder;
+the conformance suite loads every one. Options arrive as the plug-in's own strict model, never as a dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from evaltool.records.base import Record, Slug, Text
+from evaltool.records.design import Design
+from evaltool.records.estimate import Estimate, SecondOpinion
+from evaltool.records.evidence import EstimateKey
+from evaltool.records.gate import Consequence, GateResult
+from evaltool.records.panel import Panel
+from evaltool.records.plan.analysis import Estimand, Inference, Outcome
+from evaltool.records.plan.data import Role
+from evaltool.records.plan.evaluation_plan import EvaluationPlan
+from evaltool.records.run import LockStatus
+
+Aggregation = Literal["simple", "dynamic", "group", "calendar", "none"]
+
+
+class Capabilities(Record):
+    """What a method needs and gives. Every refusal sentence and every NOT_APPLICABLE is written from this table."""
+
+    family: Literal["did", "measured", "published", "weighted", "counterfactual"]
+    title: Text
+    kind: Literal["effect", "verified_count", "change"]
+    needs: tuple[Role, ...]
+    """Column roles without which the method cannot run; empty when it reads no data."""
+    designs: tuple[Text, ...]
+    """Design methods it accepts; the first is its default."""
+    standard_error: Literal["always", "sometimes", "never"]
+    covariates: bool = False
+    weights: bool = False
+    clusters: bool = False
+    path: bool = False
+    """Gives an event study with pre-periods (pre-trend gates apply)."""
+    placebo_in_time: bool = False
+    """Can be refitted with an earlier start on earlier data."""
+    relative: bool = False
+    per_cohort: bool = False
+    """Gives one estimate per ``[[population.cohort]]``."""
+    aggregations: tuple[Aggregation, ...] = ("none",)
+    minimum_treated: int = 1
+    """The family's own minimum of treated units for the minimum-sample gate."""
+    minimum_comparison: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EstimationRequest:
+    """Everything an estimator may use. ``panel`` is None only for methods that read no data."""
+
+    key: EstimateKey
+    outcome: Outcome
+    estimand: Estimand
+    inference: Inference
+    options: Record
+    design: Design
+    panel: Panel | None
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatorPlugin:
+    """An estimator: options model, capabilities, the estimate, and an independent second computation."""
+
+    name: str
+    capabilities: Capabilities
+    options: type[Record]
+    estimate: Callable[[EstimationRequest], Estimate]
+    second_opinion: Callable[[EstimationRequest], SecondOpinion] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DesignRequest:
+    """What a design builder may see: the plan's choices and a panel without outcomes of the treated time."""
+
+    plan: EvaluationPlan
+    options: Record
+    panel: Panel | None
+
+
+@dataclass(frozen=True, slots=True)
+class DesignPlugin:
+    """A design builder."""
+
+    name: str
+    title: str
+    options: type[Record]
+    build: Callable[[DesignRequest], Design]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GateContext:
+    """Everything a gate may look at. ``refit`` estimates again on another panel with the primary's own options."""
+
+    plan: EvaluationPlan
+    options: Record
+    consequence: Consequence
+    overridden: bool
+    as_of: date
+    lock: LockStatus
+    capabilities: Capabilities
+    panel: Panel | None
+    design: Design
+    estimates: Mapping[EstimateKey, Estimate]
+    headline: Estimate
+    second_opinion: SecondOpinion | None
+    thresholds: tuple[float, ...]
+    """Payment thresholds for the headline outcome, in the direction of good on the estimand's scale; sorted."""
+    refit: Callable[[Panel], Estimate] | None
+
+
+@dataclass(frozen=True, slots=True)
+class GatePlugin:
+    """A validity check. ``applies`` returns None, or the one sentence (da, en) why it does not apply."""
+
+    name: Slug
+    order: int
+    """Place in the gate table."""
+    consequence: Consequence
+    options: type[Record]
+    default_on: bool
+    """False for gates that run only when a contract names them."""
+    source: str
+    applies: Callable[[Capabilities, EvaluationPlan], tuple[str, str] | None]
+    check: Callable[[GateContext], GateResult]

@@ -1,0 +1,1 @@
+"""Blocks, sections and their renderings; computes nothing."""

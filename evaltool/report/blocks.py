@@ -1,0 +1,65 @@
+"""What a report is made of. A section returns blocks; every rendering draws the same ones."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from evaltool.records.base import Record, Text
+
+MIME = "application/vnd.evaltool.blocks+json"
+"""MIME type under which a notebook cell publishes its blocks."""
+
+
+class Prose(Record):
+    """A heading with paragraphs in Markdown (HTML is off)."""
+
+    kind: Literal["prose"] = "prose"
+    heading: str = ""
+    level: int = Field(default=2, ge=1, le=4)
+    text: str = ""
+
+
+class Table(Record):
+    """A table: column heads, rows of finished text, and which columns hold numbers (set right-aligned)."""
+
+    kind: Literal["table"] = "table"
+    caption: Text
+    head: tuple[str, ...] = Field(min_length=1)
+    rows: tuple[tuple[str, ...], ...]
+    numeric: tuple[int, ...] = ()
+    """Indices of numeric columns."""
+    note: str = ""
+
+
+class Figure(Record):
+    """A drawing with its alternative text and the numbers it shows."""
+
+    kind: Literal["figure"] = "figure"
+    name: Text
+    caption: Text
+    alt: Text
+    svg: str
+    data: Table
+
+
+class DecisionBox(Record):
+    """The decision as it stands on top of a notice. The state here must equal the stored one."""
+
+    kind: Literal["decision"] = "decision"
+    state: Text
+    title: Text
+    amount: str
+    lines: tuple[str, ...] = ()
+    tone: Literal["paid", "unpaid", "undecided"]
+
+
+Block = Annotated[Prose | Table | Figure | DecisionBox, Field(discriminator="kind")]
+
+
+class Blocks(Record):
+    """The blocks of one section, as published by one notebook cell."""
+
+    section: Text
+    blocks: tuple[Block, ...]
