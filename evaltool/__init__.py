@@ -1,0 +1,1 @@
+"""evaltool: did the intervention work, and is the payment due?"""

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from typing_extensions import TypeAliasType
 
 WRITABLE = "a finite number, a date, text, true or false, or a list or table of those"
-Json = TypeAliasType("Json", "None | bool | int | float | str | list[Json] | dict[str, Json]")
+Json = TypeAliasType("Json", "bool | int | float | str | list[Json] | dict[str, Json] | None")
 
 
 class Record(BaseModel):
@@ -36,7 +36,7 @@ class Record(BaseModel):
         return cls.model_validate_json(json.dumps(value), strict=True)
 
 
-def plain(value: object) -> Json:
+def plain(value: object) -> Json:  # noqa: PLR0911 - one return per kind of value is the clearest table
     """``value`` as JSON values. Raises ValueError for NaN or infinity, TypeError for what JSON cannot say."""
     if isinstance(value, BaseModel):
         fields = type(value).model_fields

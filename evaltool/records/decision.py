@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+from pydantic import Field
+
 from evaltool.records.base import Exact, Record, Slug, Text
 
 State = Literal["PAY_FULL", "PAY_PARTIAL", "NO_PAYMENT", "NOT_DECIDABLE", "NOT_YET_DUE", "CARRIED_FORWARD"]
@@ -61,7 +63,7 @@ class StepRecord(Record):
     number: int
     key: Literal["due", "locked", "gates", "mechanism", "combination", "sign_off", "sensitivity", "tie"]
     outcome: Literal["PASS", "STOP", "APPLIED", "NOT_APPLICABLE"]
-    detail: dict[str, bool | int | Exact | str | None] = {}
+    detail: dict[str, bool | int | Exact | str | None] = Field(default_factory=dict)
 
 
 class Alternative(Record):

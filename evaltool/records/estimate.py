@@ -128,7 +128,7 @@ class Estimate(Record):
     """Mean outcome by arm and period, for the timeline figure."""
     conventions: dict[str, bool | int | Finite | str | None]
     """Every choice that changes a digit: se formula, cluster, G, df, small-sample factor, base period, …"""
-    certificate: dict[str, Json] = {}
+    certificate: dict[str, Json] = Field(default_factory=dict)
     notes: tuple[Text, ...] = ()
     """Stable keys of what a reader must be told (``overlapping_windows``, ``few_treated_clusters``)."""
     source: Text | None = None
@@ -210,4 +210,3 @@ class SecondOpinion(Record):
 def decimal_of(value: float) -> Decimal:
     """The shortest decimal that reads back as ``value``: exact, and stable from platform to platform."""
     return Decimal(repr(float(value)))
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from evaltool.records.base import Finite, Json, Record, Slug, Text, Words
 from evaltool.records.decision import Reason
@@ -35,7 +35,7 @@ class GateResult(Record):
     """Where the default threshold comes from."""
     overridden: bool = False
     """True when the contract changed the default; the report prints it."""
-    evidence: dict[str, Json] = {}
+    evidence: dict[str, Json] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def a_verdict_has_a_number(self) -> Self:

@@ -16,11 +16,11 @@ from evaltool.records.design import Design
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.evidence import EstimateKey
 from evaltool.records.gate import Consequence, GateResult
+from evaltool.records.lock import LockStatus
 from evaltool.records.panel import Panel
 from evaltool.records.plan.analysis import Estimand, Inference, Outcome
 from evaltool.records.plan.data import Role
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
-from evaltool.records.run import LockStatus
 
 Aggregation = Literal["simple", "dynamic", "group", "calendar", "none"]
 

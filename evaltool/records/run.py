@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+
+from pydantic import Field
 
 from evaltool.records.base import Record, Text
 from evaltool.records.decision import Decision
@@ -12,16 +13,9 @@ from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.evidence import ALL, PRIMARY, EstimateKey
 from evaltool.records.gate import GateResult
 from evaltool.records.ledger import Ledger
+from evaltool.records.lock import LockStatus
 from evaltool.records.panel import DataIdentity
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
-
-
-class LockStatus(Record):
-    """Whether the plan was sealed. A plan changed after its lock never gets this far."""
-
-    state: Literal["locked", "never_locked"]
-    seal: str | None = None
-    """Seal in ``plan.lock``; equals the plan's own seal."""
 
 
 class NumericProfile(Record):
@@ -29,7 +23,7 @@ class NumericProfile(Record):
 
     pinned: bool
     """True when computed in the child process with fixed BLAS threads, BLAS kernel and SIMD level."""
-    settings: dict[str, str] = {}
+    settings: dict[str, str] = Field(default_factory=dict)
 
 
 class Run(Record):
@@ -43,7 +37,7 @@ class Run(Record):
     ledger: Ledger
     design: DesignSummary
     estimates: tuple[Estimate, ...]
-    failed_specifications: dict[str, Text] = {}
+    failed_specifications: dict[str, Text] = Field(default_factory=dict)
     """Pre-registered sensitivities that could not be estimated, with the reason."""
     second_opinion: SecondOpinion | None
     gates: tuple[GateResult, ...]

@@ -1,5 +1,8 @@
-"""What is measured and how: ``[[outcome]]``, ``[estimand]``, ``[design]``, ``[estimator]``, ``[inference]``,
-``[[gate]]``, ``[[fallback]]``, ``[[sensitivity]]``."""
+"""What is measured and how.
+
+``[[outcome]]``, ``[estimand]``, ``[design]``, ``[estimator]``, ``[inference]``, ``[[gate]]``, ``[[fallback]]`` and
+``[[sensitivity]]``.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,7 @@ from typing_extensions import TypeAliasType
 
 from evaltool.records.base import Exact, Record, Slug, Text, Words
 
-Option = TypeAliasType(
-    "Option", "None | bool | int | Decimal | str | date | tuple[Option, ...] | dict[str, Option]"
-)
+Option = TypeAliasType("Option", "bool | int | Decimal | str | date | tuple[Option, ...] | dict[str, Option] | None")
 Options = dict[str, Option]
 """The free-form part of a plan; each plug-in validates its own with its own strict model."""
 
@@ -96,9 +97,11 @@ class Fallback(Record):
 
     on: tuple[Text, ...] = Field(min_length=1)
     """Reason codes."""
-    action: Literal["hold", "refuse", "fixed_amount", "other_estimator"]
+    action: Literal["hold", "pay_floor", "expert", "refuse", "other_estimator"]
+    """``hold``, ``expert`` and ``refuse`` leave the payment undecided (never NO_PAYMENT); ``pay_floor`` pays
+    ``amount``; ``other_estimator`` decides on a pre-registered ``[[sensitivity]]``."""
     amount: Annotated[Exact, Field(ge=0)] | None = None
-    """For ``fixed_amount``."""
+    """For ``pay_floor``."""
     specification: Slug | None = None
     """For ``other_estimator``: id of the ``[[sensitivity]]`` whose estimate is used instead."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from evaltool.records.base import Record, seal_of
 from evaltool.records.plan.analysis import (
@@ -48,6 +49,18 @@ class EvaluationPlan(Record):
     sensitivity: tuple[Sensitivity, ...] = ()
     disclosure: Disclosure = Disclosure()
     governance: Governance
+    _path: Path | None = PrivateAttr(default=None)
+
+    def read_from(self, path: Path) -> EvaluationPlan:
+        """The same plan, remembering the file it came from (not part of the seal)."""
+        plan = self.model_copy()
+        plan._path = path  # noqa: SLF001 - its own private attribute on its own copy
+        return plan
+
+    @property
+    def path(self) -> Path | None:
+        """The file this plan was read from; data paths are relative to its folder."""
+        return self._path
 
     @property
     def seal(self) -> str:
