@@ -1,0 +1,143 @@
+"""Design, estimates, gates, decision, run: five calls in order."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Callable, Mapping
+from datetime import date
+
+from evaltool import registry
+from evaltool.errors import Fault, Place, PlanError, UsageError
+from evaltool.payment.decision import DecisionRequest, decide
+from evaltool.pipeline.checks import Evaluation, Surroundings, all_gates
+from evaltool.pipeline.estimates import all_estimates, build_design, second_opinion
+from evaltool.pipeline.prepare import plan_refusals, primary_method
+from evaltool.reading.lock_file import lock_status
+from evaltool.records.decision import Decision
+from evaltool.records.design import Design
+from evaltool.records.estimate import Estimate, SecondOpinion
+from evaltool.records.evidence import EstimateKey, Evidence
+from evaltool.records.gate import GateResult
+from evaltool.records.ledger import Ledger
+from evaltool.records.lock import LockStatus
+from evaltool.records.panel import Panel
+from evaltool.records.plan.evaluation_plan import EvaluationPlan
+from evaltool.records.run import NumericProfile, Run
+
+Progress = Callable[[str], None]
+"""Told the key of each stage as it starts."""
+STAGES = ("design", "estimates", "gates", "decision")
+LIBRARIES = ("evaltool", "numpy", "scipy", "pandas", "pyarrow", "statsmodels", "linearmodels", "pydantic")
+
+
+def evaluate(
+    plan: EvaluationPlan,
+    panel: Panel | None,
+    *,
+    as_of: date | None = None,
+    lock: LockStatus | None = None,
+    profile: NumericProfile | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Evaluate a plan on its panel.
+
+    ``panel`` is None only when the plan reads no data. ``as_of`` overrides the plan's own. ``lock`` is read from
+    beside the plan's file unless given.
+
+    Raises PlanError, SealError, UsageError (no date to decide on), RunError; never returns a partial run.
+    """
+    if faults := plan_refusals(plan):
+        raise PlanError(faults)
+    method = primary_method(plan)
+    around = Surroundings(
+        as_of=stated_date(plan, as_of),
+        lock=lock or lock_status(plan),
+        profile=profile or NumericProfile(pinned=False),
+    )
+    tell = progress or (lambda _stage: None)
+    tell("design")
+    design = build_design(plan, panel, method)
+    tell("estimates")
+    estimates, failed = all_estimates(plan, panel, method, design)
+    opinion = second_opinion(plan, panel, method, design)
+    tell("gates")
+    gates = all_gates(Evaluation(plan, panel, method, design, estimates, opinion, around))
+    tell("decision")
+    decision = decide_on(plan, around, gates, estimates)
+    return assemble(plan, panel, design, (estimates, failed, opinion, gates, decision), around)
+
+
+def stated_date(plan: EvaluationPlan, as_of: date | None) -> date:
+    """The date that decides what is due. Raises UsageError (USAGE_NO_DATE) when neither plan nor caller states one."""
+    found = as_of or plan.governance.as_of
+    if found is None:
+        raise UsageError(
+            Fault(
+                code="USAGE_NO_DATE",
+                cause="Neither the plan nor the call says on which date the payment is decided; no clock is read.",
+                fix="Give --as-of YYYY-MM-DD, or state as_of under [governance].",
+                place=Place(key="governance.as_of"),
+            )
+        )
+    return found
+
+
+def evidence_of(plan: EvaluationPlan, estimates: Mapping[EstimateKey, Estimate]) -> tuple[Evidence, ...]:
+    """Every estimate as payment sees it, in the order estimated."""
+    weights = {cohort.id: cohort.weight for cohort in plan.population.cohort}
+    return tuple(
+        estimate.evidence(
+            direction=plan.outcome_named(key.outcome).direction,
+            scale=plan.estimand.scale,
+            weight=weights.get(key.cohort),
+        )
+        for key, estimate in estimates.items()
+    )
+
+
+def decide_on(
+    plan: EvaluationPlan,
+    around: Surroundings,
+    gates: tuple[GateResult, ...],
+    estimates: Mapping[EstimateKey, Estimate],
+) -> Decision:
+    """The decision, by payment alone: exact decimals in, exact decimals out."""
+    return decide(
+        DecisionRequest(
+            plan=plan,
+            lock=around.lock,
+            as_of=around.as_of,
+            gates=gates,
+            evidence=evidence_of(plan, estimates),
+            mechanism=registry.mechanism,
+        )
+    )
+
+
+Findings = tuple[Mapping[EstimateKey, Estimate], dict[str, str], SecondOpinion | None, tuple[GateResult, ...], Decision]
+
+
+def assemble(
+    plan: EvaluationPlan, panel: Panel | None, design: Design, findings: Findings, around: Surroundings
+) -> Run:
+    """All records of the evaluation in one."""
+    estimates, failed, opinion, gates, decision = findings
+    ledger = Ledger() if panel is None else panel.ledger
+    return Run(
+        plan=plan,
+        plan_seal=plan.seal,
+        lock=around.lock,
+        as_of=around.as_of,
+        data=None if panel is None else panel.identity,
+        ledger=ledger.plus(*design.ledger.entries),
+        design=design.summary,
+        estimates=tuple(sorted(estimates.values(), key=lambda e: str(e.key))),
+        failed_specifications=failed,
+        second_opinion=opinion,
+        gates=gates,
+        decision=decision,
+        seed=plan.inference.seed,
+        versions={name: importlib.metadata.version(name) for name in LIBRARIES} | {"python": platform.python_version()},
+        profile=around.profile,
+    )

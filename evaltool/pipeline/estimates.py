@@ -1,0 +1,80 @@
+"""Design, primary estimates, pre-registered sensitivities and the second opinion."""
+
+from __future__ import annotations
+
+from evaltool.errors import RunError
+from evaltool.pipeline.prepare import Method, sensitivity_method
+from evaltool.records.design import Design
+from evaltool.records.estimate import Estimate, SecondOpinion
+from evaltool.records.evidence import ALL, PRIMARY, EstimateKey
+from evaltool.records.panel import Panel
+from evaltool.records.plan.evaluation_plan import EvaluationPlan
+from evaltool.records.plugins import DesignRequest, EstimationRequest
+
+
+def build_design(plan: EvaluationPlan, panel: Panel | None, method: Method) -> Design:
+    """The design, built from a panel whose outcomes of the treated time are hidden."""
+    blinded = None if panel is None else panel.blinded(getattr(method.options, "anticipation", 0))
+    return method.design.build(DesignRequest(plan=plan, options=method.design_options, panel=blinded))
+
+
+def _keys(plan: EvaluationPlan, method: Method, specification: str) -> tuple[EstimateKey, ...]:
+    """One key per paid outcome (the headline first) and cohort."""
+    outcomes = dict.fromkeys((plan.estimand.outcome, *(rule.outcome for rule in plan.payment.rule)))
+    per_cohort = method.estimator.capabilities.per_cohort and plan.population.cohort
+    cohorts = [c.id for c in plan.population.cohort] if per_cohort else [ALL]
+    return tuple(
+        EstimateKey(outcome=outcome, cohort=cohort, specification=specification)
+        for outcome in outcomes
+        for cohort in cohorts
+    )
+
+
+def request_for(
+    plan: EvaluationPlan, panel: Panel | None, method: Method, design: Design, key: EstimateKey
+) -> EstimationRequest:
+    """Everything one estimate needs."""
+    estimand = plan.estimand
+    if method.aggregation is not None:
+        estimand = estimand.model_copy(update={"aggregation": method.aggregation})
+    return EstimationRequest(
+        key=key,
+        outcome=plan.outcome_named(key.outcome),
+        estimand=estimand,
+        inference=plan.inference,
+        options=method.options,
+        design=design,
+        panel=panel,
+    )
+
+
+def all_estimates(
+    plan: EvaluationPlan, panel: Panel | None, method: Method, design: Design
+) -> tuple[dict[EstimateKey, Estimate], dict[str, str]]:
+    """The primary estimates and every pre-registered sensitivity; a sensitivity that fails is reported, not hidden."""
+    found = {
+        key: method.estimator.estimate(request_for(plan, panel, method, design, key))
+        for key in _keys(plan, method, PRIMARY)
+    }
+    failed: dict[str, str] = {}
+    for index, sensitivity in enumerate(plan.sensitivity):
+        try:
+            other = sensitivity_method(plan, sensitivity, f"sensitivity[{index}]")
+            own = design if other.design.name == method.design.name else build_design(plan, panel, other)
+            for key in _keys(plan, other, sensitivity.id):
+                found[key] = other.estimator.estimate(request_for(plan, panel, other, own, key))
+        except RunError as error:
+            failed[sensitivity.id] = "; ".join(f"{f.code}: {f.cause}" for f in error.faults)
+    return found, failed
+
+
+def headline_key(plan: EvaluationPlan, method: Method) -> EstimateKey:
+    """The key of the headline estimate: the last cohort when cohorts are tested in turn."""
+    return [k for k in _keys(plan, method, PRIMARY) if k.outcome == plan.estimand.outcome][-1]
+
+
+def second_opinion(plan: EvaluationPlan, panel: Panel | None, method: Method, design: Design) -> SecondOpinion | None:
+    """The headline number by an independent path, or None where the method has no second path."""
+    if method.estimator.second_opinion is None or not plan.governance.replication:
+        return None
+    return method.estimator.second_opinion(request_for(plan, panel, method, design, headline_key(plan, method)))

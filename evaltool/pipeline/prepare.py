@@ -1,0 +1,145 @@
+"""Everything that can be refused before data: methods, options, mechanisms, capabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from evaltool import registry
+from evaltool.errors import Fault, Place, PlanError
+from evaltool.payment.refusals import refusals
+from evaltool.records.base import Record
+from evaltool.records.options import parse_options
+from evaltool.records.plan.analysis import Option, Options, Sensitivity
+from evaltool.records.plan.evaluation_plan import EvaluationPlan
+from evaltool.records.plugins import DesignPlugin, EstimatorPlugin
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Method:
+    """An estimator and its design with parsed options: ready to be asked."""
+
+    estimator: EstimatorPlugin
+    options: Record
+    design: DesignPlugin
+    design_options: Record
+    aggregation: str | None = None
+
+
+def plan_refusals(plan: EvaluationPlan) -> tuple[Fault, ...]:
+    """Every reason, known before data, why this plan cannot be carried out: methods, options, basis, mechanisms."""
+    faults: list[Fault] = []
+    for attempt in (lambda: primary_method(plan), lambda: _mechanism_terms(plan), lambda: _gate_options(plan)):
+        try:
+            attempt()
+        except PlanError as error:
+            faults.extend(error.faults)
+    for index, sensitivity in enumerate(plan.sensitivity):
+        try:
+            sensitivity_method(plan, sensitivity, f"sensitivity[{index}]")
+        except PlanError as error:
+            faults.extend(error.faults)
+    if not faults:
+        faults.extend(refusals(plan, registry.estimator(plan.estimator.method).capabilities, registry.mechanism))
+        faults.extend(_capability_faults(plan))
+    return tuple(faults)
+
+
+def primary_method(plan: EvaluationPlan) -> Method:
+    """The plan's estimator and design with parsed options. Raises PlanError with every fault found in them."""
+    return _method(
+        plan.estimator.method, plan.estimator.options, (plan.design.method, plan.design.options), "estimator"
+    )
+
+
+def sensitivity_method(plan: EvaluationPlan, sensitivity: Sensitivity, key: str) -> Method:
+    """A pre-registered alternative: its options replace the primary's of the same name. Raises PlanError."""
+    same = sensitivity.method in {None, plan.estimator.method}
+    options = {**(plan.estimator.options if same else {}), **sensitivity.options}
+    name = sensitivity.method or plan.estimator.method
+    wanted = (plan.design.method, plan.design.options)
+    if not same and plan.design.method not in registry.estimator(name).capabilities.designs:
+        wanted = (registry.estimator(name).capabilities.designs[0], {})
+    return replace(_method(name, options, wanted, key), aggregation=sensitivity.aggregation)
+
+
+def _method(name: str, options: Options, design: tuple[str, Mapping[str, Option]], key: str) -> Method:
+    """Load the plug-ins and parse both option tables, reporting the faults of all together."""
+    faults: list[Fault] = []
+    found: list[Record] = []
+    loaded: tuple[EstimatorPlugin, DesignPlugin] | None = None
+    try:
+        loaded = registry.estimator(name), registry.design(design[0])
+    except PlanError as error:
+        raise PlanError([replace(f, place=Place(key=f"{f.place.key}.method")) for f in error.faults]) from None
+    for model, raw, where in (
+        (loaded[0].options, options, f"{key}.options"),
+        (loaded[1].options, design[1], "design.options"),
+    ):
+        try:
+            found.append(parse_options(model, raw, where))
+        except PlanError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise PlanError(faults)
+    return Method(loaded[0], found[0], loaded[1], found[1])
+
+
+def _mechanism_terms(plan: EvaluationPlan) -> None:
+    """Parse every rule's terms. Raises PlanError with the faults of all rules."""
+    faults: list[Fault] = []
+    for index, rule in enumerate(plan.payment.rule):
+        key = f"payment.rule[{index}]"
+        try:
+            parse_options(registry.mechanism(rule.mechanism).terms, rule.terms, f"{key}.terms")
+        except PlanError as error:
+            faults.extend(
+                replace(f, place=Place(key=f"{key}.mechanism")) if f.place.key == "mechanism" else f
+                for f in error.faults
+            )
+    if faults:
+        raise PlanError(faults)
+
+
+def _gate_options(plan: EvaluationPlan) -> None:
+    """Parse the options of every gate the plan names. Raises PlanError with the faults of all gates."""
+    faults: list[Fault] = []
+    for index, asked in enumerate(plan.gate):
+        key = f"gate[{index}]"
+        try:
+            parse_options(registry.gate(asked.name).options, asked.options, f"{key}.options")
+        except PlanError as error:
+            faults.extend(
+                replace(f, place=Place(key=f"{key}.name")) if f.place.key == "gate" else f for f in error.faults
+            )
+    if faults:
+        raise PlanError(faults)
+
+
+def _capability_faults(plan: EvaluationPlan) -> list[Fault]:
+    """What the method cannot do for this plan: refusals composed from its table of capabilities."""
+    name = plan.estimator.method
+    can = registry.estimator(name).capabilities
+    faults = []
+
+    def refuse(key: str, cause: str, fix: str) -> None:
+        faults.append(Fault(code="PLAN_METHOD_CANNOT", cause=f"{name} {cause}", fix=fix, place=Place(key=key)))
+
+    if plan.design.method not in can.designs:
+        refuse(
+            "design.method", f"does not work with the design {plan.design.method}.", f"Use {' or '.join(can.designs)}."
+        )
+    if plan.estimand.aggregation not in can.aggregations:
+        known = ", ".join(can.aggregations)
+        refuse("estimand.aggregation", f"has no aggregation '{plan.estimand.aggregation}'.", f"Use one of: {known}.")
+    if plan.estimand.scale == "relative" and not can.relative:
+        refuse("estimand.scale", "gives no relative effect.", "Use scale = 'absolute'.")
+    if (plan.estimand.target == "NONE") == (can.kind == "effect"):
+        wanted = "ATT" if can.kind == "effect" else "NONE"
+        refuse("estimand.target", f"estimates '{can.kind}', not '{plan.estimand.target}'.", f"Use target = '{wanted}'.")
+    for role in can.needs:
+        if role == "outcome" and all(plan.outcome_column(o.id) for o in plan.outcome):
+            continue
+        if not plan.columns(role):
+            refuse("data.column", f"needs a column with role '{role}'.", "Declare it under [[data.column]].")
+    return faults
