@@ -40,7 +40,7 @@ def plain(value: object) -> Json:  # noqa: PLR0911 - one return per kind of valu
     """``value`` as JSON values. Raises ValueError for NaN or infinity, TypeError for what JSON cannot say."""
     if isinstance(value, BaseModel):
         fields = type(value).model_fields
-        return {name: plain(getattr(value, name)) for name, info in fields.items() if not info.exclude}
+        return {info.alias or name: plain(getattr(value, name)) for name, info in fields.items() if not info.exclude}
     if isinstance(value, Enum):
         return plain(value.value)
     if value is None or isinstance(value, bool | int | str):
