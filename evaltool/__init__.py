@@ -1,4 +1,4 @@
-"""Did the intervention work, and is the payment due?
+"""evaltool answers one question: did the intervention work, and is the payment due.
 
     import evaltool as ev
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from evaltool import registry
 from evaltool.errors import Fault, Place, PlanError
@@ -13,6 +14,8 @@ from evaltool.records.options import parse_options
 from evaltool.records.plan.analysis import Option, Options, Sensitivity
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
 from evaltool.records.plugins import DesignPlugin, EstimatorPlugin
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,24 +68,33 @@ def sensitivity_method(plan: EvaluationPlan, sensitivity: Sensitivity, key: str)
 
 def _method(name: str, options: Options, design: tuple[str, Mapping[str, Option]], key: str) -> Method:
     """Load the plug-ins and parse both option tables, reporting the faults of all together."""
-    faults: list[Fault] = []
-    found: list[Record] = []
-    loaded: tuple[EstimatorPlugin, DesignPlugin] | None = None
-    try:
-        loaded = registry.estimator(name), registry.design(design[0])
-    except PlanError as error:
-        raise PlanError([replace(f, place=Place(key=f"{f.place.key}.method")) for f in error.faults]) from None
-    for model, raw, where in (
-        (loaded[0].options, options, f"{key}.options"),
-        (loaded[1].options, design[1], "design.options"),
-    ):
-        try:
-            found.append(parse_options(model, raw, where))
-        except PlanError as error:
-            faults.extend(error.faults)
-    if faults:
+    estimator = _either(lambda: registry.estimator(name), f"{key}.method")
+    builder = _either(lambda: registry.design(design[0]), "design.method")
+    faults = [*estimator.faults, *builder.faults]
+    if estimator.value is None or builder.value is None:
         raise PlanError(faults)
-    return Method(loaded[0], found[0], loaded[1], found[1])
+    first, second = estimator.value, builder.value
+    parsed = _either(lambda: parse_options(first.options, options, f"{key}.options"))
+    design_parsed = _either(lambda: parse_options(second.options, design[1], "design.options"))
+    if parsed.value is None or design_parsed.value is None:
+        raise PlanError([*parsed.faults, *design_parsed.faults])
+    return Method(first, parsed.value, second, design_parsed.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome(Generic[T]):
+    """A value, or the faults that stood in its way."""
+
+    value: T | None
+    faults: tuple[Fault, ...] = ()
+
+
+def _either(attempt: Callable[[], T], key: str | None = None) -> _Outcome[T]:
+    """Try, and keep the faults instead of raising; ``key`` replaces their place."""
+    try:
+        return _Outcome(attempt())
+    except PlanError as error:
+        return _Outcome(None, tuple(f if key is None else replace(f, place=Place(key=key)) for f in error.faults))
 
 
 def _mechanism_terms(plan: EvaluationPlan) -> None:
