@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from evaltool.records.base import Exact, Record, Slug, Text
 
@@ -41,10 +43,42 @@ Reason = Literal[
     "REPLICATION_MISMATCH",
     "FEW_CLUSTERS",
     "MONITORING_ONLY",
+    "BASIS_ABSENT",
 ]
 STATES: tuple[State, ...] = get_args(State)
 FLAGS: tuple[Flag, ...] = get_args(Flag)
 REASONS: tuple[Reason, ...] = get_args(Reason)
+
+
+TEXT_VALUES = frozenset(
+    {
+        *("rule", "mechanism", "outcome", "basis", "cohort", "specification", "kind", "operator"),
+        *("mode", "tier", "reason", "reasons", "detail", "action", "payer", "level", "manifest", "assumption"),
+        *("as_of", "decide_from", "mature_from", "purpose", "state", "seal", "names", "fallback", "why"),
+    }
+)
+"""Names of values that are words, so that a rule called 2026 stays a word; other texts are read as figures."""
+
+
+def figures(values: object) -> object:
+    """Decimal texts as Decimal, except under the names in ``TEXT_VALUES``: what JSON cannot tell apart."""
+    if not isinstance(values, Mapping):
+        return values
+    return {name: value if name in TEXT_VALUES else _figure(value) for name, value in values.items()}
+
+
+def _figure(value: object) -> object:
+    """``value`` as Decimal when it is a decimal text, else unchanged."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return Decimal(value)
+    except ArithmeticError:
+        return value
+
+
+Values = Annotated[dict[str, bool | int | Decimal | str | None], BeforeValidator(figures)]
+"""Named values of a step; the same after a trip through JSON."""
 
 
 class TraceStep(Record):
@@ -54,7 +88,7 @@ class TraceStep(Record):
     """
 
     key: Text
-    values: dict[str, bool | int | Exact | str | None]
+    values: Values
 
 
 class StepRecord(Record):
@@ -63,7 +97,7 @@ class StepRecord(Record):
     number: int
     key: Literal["due", "locked", "gates", "mechanism", "combination", "sign_off", "sensitivity", "tie"]
     outcome: Literal["PASS", "STOP", "APPLIED", "NOT_APPLICABLE"]
-    detail: dict[str, bool | int | Exact | str | None] = Field(default_factory=dict)
+    detail: Values = Field(default_factory=dict)
 
 
 class Alternative(Record):

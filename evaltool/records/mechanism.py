@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from evaltool.records.base import Exact, Record
+from evaltool.records.base import Exact, Record, Text
 from evaltool.records.decision import TraceStep
 from evaltool.records.evidence import Evidence
 from evaltool.records.plan.payment import Basis, Rule
@@ -23,16 +23,38 @@ class RuleRequest:
     terms: Record
     basis: Basis
     evidence: tuple[Evidence, ...]
+    cohorts: tuple[str, ...] = ()
+    """Ids of the plan's cohorts, in the plan's order."""
+
+
+class Comparison(Record):
+    """One meeting of a figure with a threshold.
+
+    ``tie`` is True when a floating-point figure lies so near the threshold that its last digits decide.
+    """
+
+    cohort: Text
+    """Cohort id, ``all``, or ``pooled``."""
+    value: Exact
+    threshold: Exact
+    reached: bool
+    tie: bool = False
 
 
 class MechanismResult(Record):
-    """Amount triggered by one rule before caps that the contract puts on the sum."""
+    """Amount triggered by one rule before caps that the contract puts on the sum.
+
+    ``absent`` is a key of ``payment.trace.ABSENT`` when the rule cannot be computed; the amount is then 0 and
+    means nothing.
+    """
 
     amount: Exact
     tier: Tier
     maximum: Exact | None
     capped: bool = False
     trace: tuple[TraceStep, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    absent: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +69,5 @@ class MechanismPlugin:
     pay: Callable[[RuleRequest], MechanismResult]
     maximum: Callable[[Record], Decimal | None]
     thresholds: Callable[[Record], tuple[Decimal, ...]]
+    per_cohort: bool = False
+    """Whether it needs one estimate per ``[[population.cohort]]`` instead of one for all."""

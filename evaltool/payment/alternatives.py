@@ -1,0 +1,82 @@
+"""What every other basis and every pre-registered specification would have decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from evaltool.payment.combination import Settlement, combine, settle
+from evaltool.payment.request import DecisionRequest
+from evaltool.payment.rules import RuleOutcome, Selection, apply_rules
+from evaltool.records.decision import Alternative
+from evaltool.records.plan.payment import BASES
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How many of the pre-registered specifications decide the same state and amount.
+
+    One that could not be estimated counts among ``registered`` and not among ``agreeing``.
+    """
+
+    agreeing: int
+    registered: int
+    absent: int
+
+    def below(self, share: Decimal) -> bool:
+        """Whether fewer than ``share`` of the registered specifications agree."""
+        return self.agreeing < share * self.registered
+
+
+def absent_in(outcomes: Sequence[RuleOutcome]) -> str | None:
+    """The first reason why a rule could not be computed, or None."""
+    return next((outcome.result.absent for outcome in outcomes if outcome.result.absent is not None), None)
+
+
+def leading_point(outcomes: Sequence[RuleOutcome]) -> Decimal | None:
+    """The figure that leads: the last comparison of the first rule that compares, else the first estimate."""
+    for outcome in outcomes:
+        if outcome.result.comparisons:
+            return outcome.result.comparisons[-1].value
+    return next((outcome.evidence[0].point for outcome in outcomes if outcome.evidence), None)
+
+
+def other_bases(request: DecisionRequest, outcomes: Sequence[RuleOutcome], specification: str) -> list[Alternative]:
+    """Every basis but the one all rules with a threshold already stand on."""
+    compared = [o for o in outcomes if request.mechanisms(o.rule.mechanism).uses != "count"]
+    found: list[Alternative] = []
+    for basis in BASES:
+        if any(outcome.basis != basis for outcome in compared):
+            selection = Selection(basis=basis, specification=specification)
+            found.append(_what_if(request, selection, name=basis))
+    return found
+
+
+def other_specifications(request: DecisionRequest, specification: str) -> list[Alternative]:
+    """Every pre-registered specification but the one decided on, in the plan's order."""
+    return [
+        _what_if(request, Selection(specification=sensitivity.id), name=sensitivity.id)
+        for sensitivity in request.plan.sensitivity
+        if sensitivity.id != specification
+    ]
+
+
+def agreement(decided: Settlement, alternatives: Sequence[Alternative]) -> Agreement:
+    """How many specifications decide as ``decided``: same state, same amount."""
+    specifications = [a for a in alternatives if a.kind == "specification"]
+    same = [a for a in specifications if a.state == decided.state and a.amount == decided.amount]
+    absent = [a for a in specifications if a.absent is not None]
+    return Agreement(agreeing=len(same), registered=len(specifications), absent=len(absent))
+
+
+def _what_if(request: DecisionRequest, selection: Selection, *, name: str) -> Alternative:
+    """The settlement under another selection, or the reason it cannot be computed."""
+    outcomes = apply_rules(request, selection)
+    kind = {"name": name, "kind": "basis" if selection.basis is not None else "specification"}
+    absent = absent_in(outcomes)
+    if absent is not None:
+        return Alternative.model_validate({**kind, "state": None, "amount": None, "absent": absent})
+    settled = settle(request.plan, combine(outcomes))
+    figures = {"state": settled.state, "amount": settled.amount, "point": leading_point(outcomes)}
+    return Alternative.model_validate({**kind, **figures})

@@ -1,0 +1,138 @@
+"""Which figure of an estimate meets the thresholds, and whether it reaches one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from evaltool.payment.arithmetic import round_places
+from evaltool.payment.trace import Value, step
+from evaltool.records.decision import TraceStep
+from evaltool.records.evidence import Evidence
+from evaltool.records.mechanism import Comparison, MechanismResult, RuleRequest
+from evaltool.records.plan.payment import BASES
+
+TIE = Decimal("1e-8")
+"""Half-width of the zone round a threshold in which floating-point digits decide, in max(|estimate|, se)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The figure a rule compares: rounded when the contract says so, with the zone its last digits span."""
+
+    cohort: str
+    value: Decimal
+    low: Decimal
+    high: Decimal
+    rounded: bool
+    lower: Decimal | None
+    """Lower bound that must exceed zero; None when the basis asks for no significance."""
+    tolerance: Decimal
+    trace: tuple[TraceStep, ...]
+
+    @property
+    def qualifies(self) -> bool:
+        """Whether the significance the basis asks for is there (always, when it asks for none)."""
+        return self.lower is None or self.lower > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Why there is no figure: a key of ``trace.ABSENT`` and the particulars."""
+
+    reason: str
+    detail: str
+
+
+def figure(request: RuleRequest, evidence: Evidence) -> Figure | Absent:
+    """The figure of ``evidence`` on the request's basis, or why there is none.
+
+    ``point_estimate`` compares the point, ``lower_bound`` the bound towards "no good done";
+    ``significant_and_point`` compares the point and asks besides that the lower bound exceeds zero.
+    """
+    if request.basis not in BASES:
+        return Absent("basis_not_supported", request.basis)
+    if request.basis != "point_estimate" and evidence.lower is None:
+        return Absent("no_lower_bound", evidence.absent or str(evidence.key))
+    bound = evidence.lower if request.basis == "lower_bound" else None
+    before = evidence.point if bound is None else bound
+    significance = evidence.lower if request.basis == "significant_and_point" else None
+    tolerance = Decimal(0) if evidence.is_exact else TIE * max(abs(before), evidence.standard_error or Decimal(0))
+    rule, cohort = request.rule.id, evidence.key.cohort
+    trace = [step("rule.basis_value", {"rule": rule, "cohort": cohort, "basis": request.basis, "value": before})]
+    value, low, high = before, before - tolerance, before + tolerance
+    rounding = request.rule.estimate_rounding
+    if rounding is not None:
+        value, low, high = (round_places(v, rounding.places, rounding.mode) for v in (value, low, high))
+        stated: dict[str, Value] = {"before": before, "places": rounding.places, "mode": rounding.mode, "after": value}
+        trace.append(step("rule.estimate_rounding", {"rule": rule, "cohort": cohort, **stated}))
+    if significance is not None:
+        found: dict[str, Value] = {
+            "rule": rule,
+            "cohort": cohort,
+            "lower": significance,
+            "significant": significance > 0,
+        }
+        trace.append(step("rule.significance", found))
+    return Figure(
+        cohort=cohort,
+        value=value,
+        low=low,
+        high=high,
+        rounded=rounding is not None,
+        lower=significance,
+        tolerance=tolerance,
+        trace=tuple(trace),
+    )
+
+
+def compare(request: RuleRequest, found: Figure, threshold: Decimal) -> Comparison:
+    """The figure against one threshold: inclusive or strict as the rule says, significance included.
+
+    A tie is a floating-point figure whose zone of ± ``tolerance`` holds the threshold (after the contract's
+    rounding, where that zone straddles a rounding boundary at the threshold), or whose lower bound lies as near
+    to zero.
+    """
+    beyond = found.value >= threshold if request.rule.inclusive else found.value > threshold
+    inside = found.low <= threshold <= found.high
+    unsure = inside and found.low != found.high if found.rounded else inside and found.tolerance > 0
+    edge = found.lower is not None and found.tolerance > 0 and abs(found.lower) <= found.tolerance
+    return Comparison(
+        cohort=found.cohort,
+        value=found.value,
+        threshold=threshold,
+        reached=beyond and found.qualifies,
+        tie=unsure or edge,
+    )
+
+
+def compared(request: RuleRequest, comparison: Comparison) -> TraceStep:
+    """The trace step of a comparison."""
+    return step(
+        "rule.threshold",
+        {
+            "rule": request.rule.id,
+            "cohort": comparison.cohort,
+            "value": comparison.value,
+            "operator": ">=" if request.rule.inclusive else ">",
+            "threshold": comparison.threshold,
+            "distance": comparison.value - comparison.threshold,
+            "reached": comparison.reached,
+        },
+    )
+
+
+def absent_result(request: RuleRequest, absent: Absent) -> MechanismResult:
+    """The result of a rule whose inputs are absent."""
+    values = {"rule": request.rule.id, "reason": absent.reason, "detail": absent.detail}
+    trace = (step("rule.absent", values),)
+    return MechanismResult(amount=Decimal(0), tier="none", maximum=None, trace=trace, absent=absent.reason)
+
+
+def only_figure(request: RuleRequest) -> Figure | Absent:
+    """The figure of the single estimate a threshold rule pays on, or why there is none."""
+    if request.rule.inclusive is None:
+        return Absent("inclusive_not_stated", request.rule.id)
+    if not request.evidence:
+        return Absent("no_estimate", request.rule.outcome)
+    return figure(request, request.evidence[0])
