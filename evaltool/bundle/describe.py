@@ -1,0 +1,126 @@
+"""The bundle's own words: README.md and ro-crate-metadata.json, both functions of the run and of what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evaltool.bundle import layout
+from evaltool.records.base import Json, canonical_json
+from evaltool.records.run import Run
+
+PURPOSES = {
+    layout.PLAN: "the plan as it was agreed, byte for byte",
+    layout.LOCK: "the seal put on the plan before outcomes were known",
+    layout.DETERMINATION: "the machine record: decision, arithmetic, estimates, gates",
+    layout.REPORT_HTML: "the technical report for the screen",
+    layout.REPORT_PDF: "the technical report for print",
+    layout.NOTICE_PDF: "the payment notice",
+    layout.NOTEBOOK: "the executed notebook behind the reports",
+    layout.RUN: "every record of the evaluation",
+    layout.LEDGER: "everything left out, with the reason",
+    layout.ROSTER: "who took part: unit, first treated period, weight",
+    layout.ENVIRONMENT: "versions of the software and the numeric surroundings",
+    layout.DATA_INDEX: "which data file stands where",
+}
+TYPES = {".json": "application/json", ".toml": "application/toml", ".html": "text/html", ".pdf": "application/pdf"}
+TYPES |= {".md": "text/markdown", ".ipynb": "application/x-ipynb+json", ".csv": "text/csv", ".lock": "text/plain"}
+
+
+def purpose(name: str) -> str:
+    """What a file of the bundle is, in one phrase."""
+    if name.startswith(f"{layout.DATA_FOLDER}/"):
+        return "copy of a data file, for recomputing"
+    return PURPOSES.get(name, "part of the report" if name.startswith(f"{layout.RELEASE}/") else "evidence")
+
+
+def readme_bytes(run: Run, names: Sequence[str]) -> bytes:
+    """The bundle's README in the form data editors ask for: what it is, what it holds, how to check it."""
+    plan, decision, estimate = run.plan, run.decision, run.estimate
+    lock = "sealed before it was used" if run.lock.state == "locked" else "never sealed"
+    flags = ", ".join((*decision.flags, *decision.reasons)) or "none"
+    data = "none (published figures only)"
+    if run.data is not None:
+        data = f"{run.data.rows} rows, {run.data.units} units, content fingerprint `{run.data.fingerprint}`"
+    lines = [
+        f"# {plan.programme.title.in_language('en') or plan.programme.id}",
+        "",
+        f"Result of evaluating the contract `{plan.programme.id}`, version {plan.programme.version}, as of "
+        f"{run.as_of.isoformat()}.",
+        "",
+        f"- Decision: **{decision.state}**, {decision.amount} {decision.currency}; flags and reasons: {flags}",
+        f"- Estimate: `{estimate.method}`, {estimate.estimand}, {estimate.att!r} ({estimate.unit})",
+        f"- Plan: {lock}; seal `{run.plan_seal}`",
+        f"- Data: {data}",
+        "",
+        "## Files",
+        "",
+        *[f"- `{name}` — {purpose(name)}" for name in sorted(names)],
+        "",
+        "`release/` holds no cell below the contract's minimum and no unit id. `evidence/` stays in the secure "
+        "environment: it may hold rows about single units. Never send the whole bundle where only `release/` may go.",
+        "",
+        "## How to check and recompute",
+        "",
+        "    evaltool verify FOLDER           every byte against the manifest, and the records against each other",
+        "    evaltool verify FOLDER --rerun   the same, then everything computed again from this bundle alone",
+        "",
+        "The manifest proves that nothing changed since it was written. It does not prove who wrote it: keep its own "
+        "sha256, printed when the run ended, somewhere the bundle's holder cannot write.",
+        "",
+        "## Software",
+        "",
+        *[f"- {name} {version}" for name, version in sorted(run.versions.items())],
+        "",
+    ]
+    return "\n".join(lines).encode()
+
+
+def crate_bytes(run: Run, names: Sequence[str]) -> bytes:
+    """RO-Crate 1.1 metadata after the Workflow Run Crate profile: the whole run is one CreateAction.
+
+    Dates are the run's ``as_of``, since no clock is read.
+    """
+    day = run.as_of.isoformat()
+    files = sorted(names)
+    inputs = [n for n in files if n in {layout.PLAN, layout.LOCK} or n.startswith(f"{layout.DATA_FOLDER}/")]
+    outputs = [n for n in files if n not in inputs]
+    title = run.plan.programme.title.in_language("en") or run.plan.programme.id
+    graph: list[Json] = [
+        {
+            "@id": layout.CRATE,
+            "@type": "CreativeWork",
+            "about": {"@id": "./"},
+            "conformsTo": [{"@id": "https://w3id.org/ro/crate/1.1"}],
+        },
+        {
+            "@id": "./",
+            "@type": "Dataset",
+            "name": f"Evaluation of {title}",
+            "description": f"Contract {run.plan.programme.id}, version {run.plan.programme.version}",
+            "datePublished": day,
+            "license": "The contract's own terms; evidence/ must not leave the secure environment.",
+            "conformsTo": [{"@id": "https://w3id.org/ro/wfrun/process/0.5"}],
+            "hasPart": [{"@id": name} for name in files],
+            "mentions": [{"@id": "#run"}],
+        },
+        {"@id": "#evaltool", "@type": "SoftwareApplication", "name": "evaltool", "version": run.versions["evaltool"]},
+        {
+            "@id": "#run",
+            "@type": "CreateAction",
+            "name": "evaltool run",
+            "instrument": {"@id": "#evaltool"},
+            "object": [{"@id": name} for name in inputs],
+            "result": [{"@id": name} for name in outputs],
+            "endTime": day,
+            "actionStatus": "http://schema.org/CompletedActionStatus",
+        },
+        *[_file_entity(name) for name in files],
+    ]
+    return canonical_json({"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph})
+
+
+def _file_entity(name: str) -> Json:
+    """One file as RO-Crate describes it; sizes and hashes stand in the manifest, once."""
+    suffix = name[name.rfind(".") :] if "." in name else ""
+    kind = TYPES.get(suffix, "application/octet-stream")
+    return {"@id": name, "@type": "File", "name": purpose(name), "encodingFormat": kind}

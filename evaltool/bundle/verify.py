@@ -1,0 +1,226 @@
+"""Does a bundle still say what it said? Every byte, every seal, and on request every number again.
+
+What this finds without a signature: any file changed, missing or added since the manifest was written; a manifest
+that is not in its canonical form; records that contradict each other (plan and seal, lock and seal, run and
+determination, README and crate, data index and data). What it cannot find: someone who recomputes everything,
+records and manifest alike, from another plan or other data. Against that, keep the manifest's sha256 elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from evaltool.bundle import layout
+from evaltool.bundle.compare import Comparison, compare
+from evaltool.bundle.data_copy import DataIndex, restore
+from evaltool.bundle.describe import crate_bytes, readme_bytes
+from evaltool.bundle.determination import determination_bytes
+from evaltool.bundle.exchange import recover
+from evaltool.bundle.manifest import Manifest
+from evaltool.bundle.members import Members, open_members
+from evaltool.bundle.pinned import Order, run_pinned
+from evaltool.bundle.store import MADE_IN_PYTHON, RUN_LIMIT, environment_bytes, read_run
+from evaltool.errors import EvaltoolError, Fault, Place, VerificationError
+from evaltool.reading.lock_file import lock_status
+from evaltool.reading.plan_file import read_plan
+from evaltool.records.base import Record, canonical_json
+from evaltool.records.run import Run
+
+MANIFEST_LIMIT = 16 << 20
+RESTORE = "Restore the bundle from where it was first kept, or run the evaluation again."
+
+
+class Verification(Record):
+    """A bundle that stood every check; ``rerun`` is there when it was asked for."""
+
+    manifest: str
+    """sha256 of the manifest: the identity of the run."""
+    files: int
+    state: str
+    amount: str
+    currency: str
+    rerun: Comparison | None = None
+
+
+def verify(bundle: str | Path, *, rerun: bool = False, progress: Callable[[str], None] | None = None) -> Verification:
+    """Check a bundle, folder or zip; with ``rerun`` also compute it again from its own plan and data.
+
+    Raises VerificationError with every changed, missing and extra file at once (VERIFY_CHANGED, VERIFY_MISSING,
+    VERIFY_EXTRA), then with every contradiction between records (VERIFY_SEAL), then, for a rerun, VERIFY_NO_DATA,
+    VERIFY_RERUN_FAILED or VERIFY_DIFFERENT naming the first number that differs.
+    """
+    path = Path(bundle)
+    if path.suffix != ".zip":
+        recover(path)
+    with open_members(path) as members:
+        manifest = _checked_manifest(members)
+        _raise(list(_byte_faults(members, manifest)))
+        run = read_run(members)
+        _raise(list(_record_faults(members, manifest, run)))
+        identity = hashlib.sha256(members.read(layout.MANIFEST, MANIFEST_LIMIT)).hexdigest()
+        again = _rerun(members, run, progress) if rerun else None
+    return Verification(
+        manifest=identity,
+        files=len(manifest.files) + 1,
+        state=run.decision.state,
+        amount=str(run.decision.amount),
+        currency=run.decision.currency,
+        rerun=again,
+    )
+
+
+def _raise(faults: list[Fault]) -> None:
+    """Raise VerificationError when there is any fault."""
+    if faults:
+        raise VerificationError(faults)
+
+
+def _checked_manifest(members: Members) -> Manifest:
+    """The manifest, in its one canonical form. Raises VerificationError."""
+    place = Place(file=layout.MANIFEST)
+    if layout.MANIFEST not in members.names():
+        cause = "There is no manifest, so this is not a finished result of evaltool."
+        raise VerificationError(
+            Fault("VERIFY_NOT_A_BUNDLE", cause, "Name the folder given to --out, or its zip.", place)
+        )
+    try:
+        body = members.read(layout.MANIFEST, MANIFEST_LIMIT)
+        manifest = Manifest.model_validate_json(body, strict=True)
+    except (ValidationError, ValueError):
+        cause = "The manifest is not one this version can read."
+        raise VerificationError(Fault("VERIFY_CHANGED", cause, RESTORE, place)) from None
+    if canonical_json(manifest) != body:
+        cause = "The manifest was changed: it is not written as evaltool writes it."
+        raise VerificationError(Fault("VERIFY_CHANGED", cause, RESTORE, place))
+    return manifest
+
+
+def _byte_faults(members: Members, manifest: Manifest) -> Iterator[Fault]:
+    """Every file that is missing, changed or not listed."""
+    present = set(members.names()) - {layout.MANIFEST}
+    for name in sorted({*manifest.files, *layout.REQUIRED} - present):
+        yield Fault("VERIFY_MISSING", "The file is missing.", RESTORE, Place(file=name))
+    for name in sorted(present - set(manifest.files)):
+        cause = "The file is not in the manifest: it was added afterwards, or the manifest was changed."
+        yield Fault("VERIFY_EXTRA", cause, "Keep notes outside the bundle, or restore it.", Place(file=name))
+    for name, entry in sorted(manifest.files.items()):
+        if name in present and (members.size(name) != entry.size or members.digest(name) != entry.sha256):
+            cause = "The file's content is not what the manifest says."
+            yield Fault("VERIFY_CHANGED", cause, RESTORE, Place(file=name))
+
+
+def _record_faults(members: Members, manifest: Manifest, run: Run) -> Iterator[Fault]:
+    """Every contradiction between the records: what a rewritten manifest cannot hide."""
+    own = {layout.README, layout.CRATE, layout.MANIFEST}
+    listed = [name for name in members.names() if name not in own]
+    expected = {
+        layout.RUN: canonical_json(run),
+        layout.DETERMINATION: determination_bytes(run),
+        layout.LEDGER: canonical_json(run.ledger),
+        layout.ENVIRONMENT: environment_bytes(run),
+        layout.README: readme_bytes(run, listed),
+        layout.CRATE: crate_bytes(run, listed),
+    }
+    for name, body in expected.items():
+        if members.read(name, RUN_LIMIT) != body:
+            cause = f"The file contradicts {layout.RUN}."
+            yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=name))
+    if run.plan.seal != run.plan_seal:
+        cause = "The plan inside is not the one whose seal stands beside it."
+        yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=layout.RUN))
+    if run.lock.seal not in {None, run.plan_seal}:
+        yield Fault("VERIFY_SEAL", "The lock seals another plan.", RESTORE, Place(file=layout.RUN))
+    yield from _plan_faults(members, run)
+    for file in read_index(members).files:
+        entry = manifest.files.get(file.copy_path)
+        if entry is None or entry.sha256 != file.sha256:
+            cause = "The copy of the data is not the file that was read."
+            yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=file.copy_path))
+
+
+def _plan_faults(members: Members, run: Run) -> Iterator[Fault]:
+    """Whether the plan's file (and its lock) give the plan of the run."""
+    if members.read(layout.PLAN, RUN_LIMIT) == MADE_IN_PYTHON:
+        return
+    with tempfile.TemporaryDirectory() as room:
+        for name in (layout.PLAN, layout.LOCK):
+            if name in members.names():
+                members.copy_to(name, Path(room) / name)
+        try:
+            plan = read_plan(Path(room) / layout.PLAN)
+            lock = lock_status(plan)
+        except EvaltoolError as error:
+            cause = f"The plan or its lock cannot be read back: {error.faults[0].cause}"
+            yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=layout.PLAN))
+            return
+    if plan.seal != run.plan_seal:
+        cause = "The plan's file is not the plan that was evaluated."
+        yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=layout.PLAN))
+    if lock != run.lock:
+        cause = "The lock is not the one the run was made under."
+        yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=layout.LOCK))
+
+
+def read_index(members: Members) -> DataIndex:
+    """Which data file stands where. Raises VerificationError."""
+    try:
+        return DataIndex.model_validate_json(members.read(layout.DATA_INDEX, MANIFEST_LIMIT), strict=True)
+    except (ValidationError, ValueError):
+        cause = "The index of the data files cannot be read."
+        raise VerificationError(Fault("VERIFY_SEAL", cause, RESTORE, Place(file=layout.DATA_INDEX))) from None
+
+
+def _rerun(members: Members, run: Run, progress: Callable[[str], None] | None) -> Comparison:
+    """Compute the bundle again in the pinned child process and compare the determinations.
+
+    Raises VerificationError unless the new determination is identical or within tolerance.
+    """
+    index = read_index(members)
+    if run.data is not None and not index.files:
+        cause = "The bundle holds no copy of its data, so it cannot be computed again from itself."
+        fix = "Run the evaluation again from its plan and compare."
+        raise VerificationError(Fault("VERIFY_NO_DATA", cause, fix, Place(file=layout.DATA_INDEX)))
+    with tempfile.TemporaryDirectory() as room:
+        work = Path(room) / "work"
+        work.mkdir()
+        plan = _laid_out(members, index, Path(room))
+        try:
+            run_pinned(Order(plan=plan, folder=work, as_of=run.as_of), progress)
+        except EvaltoolError as error:
+            causes = "; ".join(f"{f.code}: {f.cause}" for f in error.faults)
+            cause = f"The bundle's own plan and data can no longer be evaluated: {causes}"
+            fix = "Use the versions named in the bundle's README."
+            raise VerificationError(Fault("VERIFY_RERUN_FAILED", cause, fix)) from None
+        new = (work / layout.DETERMINATION).read_bytes()
+    found = compare(members.read(layout.DETERMINATION, RUN_LIMIT), new)
+    if found.verdict == "DIFFERENT" and found.first is not None:
+        first = found.first
+        cause = (
+            f"DIFFERENT: {found.differences} values differ; first {first.path}: was {first.old!r}, is {first.new!r}."
+        )
+        fix = "Compare the versions in the bundle's README with those installed; if they agree, the bundle is not genuine."
+        raise VerificationError(Fault("VERIFY_DIFFERENT", cause, fix, Place(file=layout.DETERMINATION, key=first.path)))
+    return found
+
+
+def _laid_out(members: Members, index: DataIndex, room: Path) -> Path:
+    """Plan, lock and data below ``room`` as they stood when they were read; returns the plan's path."""
+    copies = room / "copies"
+    for file in index.files:
+        target = copies / file.copy_path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        members.copy_to(file.copy_path, target)
+    try:
+        home = restore(index, copies, room / "home")
+    except ValueError as error:
+        fix = "Run the evaluation again from its plan and compare."
+        raise VerificationError(Fault("VERIFY_NO_DATA", str(error), fix, Place(file=layout.DATA_INDEX))) from None
+    for name in (layout.PLAN, layout.LOCK):
+        if name in members.names():
+            members.copy_to(name, home / name)
+    return home / layout.PLAN

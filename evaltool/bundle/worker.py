@@ -1,0 +1,79 @@
+"""The child's side of ``pinned``: one request on standard input, events as JSON lines on standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from datetime import date
+from pathlib import Path
+from typing import TextIO
+
+from evaltool.bundle.pinned import current_settings, fault_as_json
+from evaltool.errors import EXIT_INTERRUPTED, EvaltoolError
+
+
+def main() -> int:
+    """Carry out the request. Always 0 when something was reported; the parent reads the events."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends us
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints must not mix with the events
+    request = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        evaluate_into(request, events)
+    except EvaltoolError as error:
+        faults = [fault_as_json(fault) for fault in error.faults]
+        _send(events, {"event": "error", "family": error.family, "faults": faults})
+    return 0
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of standard input, which comes when the parent ends; then end at once."""
+    sys.stdin.read()
+    os._exit(EXIT_INTERRUPTED)
+
+
+def _send(events: TextIO, event: dict[str, object]) -> None:
+    """One event, one line."""
+    events.write(json.dumps(event) + "\n")
+    events.flush()
+
+
+def evaluate_into(request: dict[str, str], events: TextIO) -> None:
+    """Read plan, lock and data, evaluate, and write the bundle's parts. Raises EvaltoolError."""
+    from evaltool.bundle.store import write_parts  # noqa: PLC0415 - numpy loads after the first event is due
+    from evaltool.pipeline.corridor import evaluate  # noqa: PLC0415 - same
+    from evaltool.pipeline.estimates import build_design  # noqa: PLC0415 - same
+    from evaltool.pipeline.prepare import primary_method  # noqa: PLC0415 - same
+    from evaltool.reading.lock_file import lock_status  # noqa: PLC0415 - same
+    from evaltool.reading.panel_file import read_panel  # noqa: PLC0415 - same
+    from evaltool.reading.plan_file import read_plan  # noqa: PLC0415 - same
+    from evaltool.records.run import NumericProfile  # noqa: PLC0415 - same
+
+    def tell(stage: str) -> None:
+        _send(events, {"event": "progress", "stage": stage})
+
+    tell("plan")
+    plan = read_plan(Path(request["plan"]))
+    lock = lock_status(plan)
+    tell("data")
+    panel = read_panel(plan)
+    run = evaluate(
+        plan,
+        panel,
+        as_of=date.fromisoformat(request["as_of"]) if "as_of" in request else None,
+        lock=lock,
+        profile=NumericProfile(pinned=True, settings=current_settings()),
+        progress=tell,
+    )
+    tell("bundle")
+    roster = None if panel is None else build_design(plan, panel, primary_method(plan)).roster
+    write_parts(run, Path(request["folder"]), roster=roster)
+    _send(events, {"event": "done"})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
