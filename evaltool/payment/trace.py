@@ -34,7 +34,10 @@ TRACE_KEYS: dict[str, tuple[str, ...]] = {
     "cohort.amount": ("rule", "cohort", "reached", "amount"),
     "cohort.open": ("rule", "tested", "planned"),
     "pooled.weight": ("rule", "cohort", "weight", "value", "product"),
-    "pooled.value": ("rule", "value", "standard_error", "critical_value", "lower", "equal_weights", "assumption"),
+    "pooled.value": (
+        *("rule", "total_weight", "value", "standard_error", "critical_value", "lower", "equal_weights"),
+        "assumption",
+    ),
     "pooled.amount": ("rule", "reached", "pooled_amount", "early_amount", "amount"),
     # what a rule triggered
     "rule.amount": ("rule", "amount", "maximum", "tier"),
