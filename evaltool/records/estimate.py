@@ -72,6 +72,8 @@ class Relative(Record):
     value: Finite
     se: Finite | None
     interval: Interval | None
+    p_value: Finite | None = None
+    """Of the test that ``interval`` inverts."""
     denominator: Literal["counterfactual", "baseline"]
     denominator_value: Finite
 
@@ -160,12 +162,13 @@ class Estimate(Record):
 
         Raises ValueError when a relative effect is asked for and was not computed.
         """
-        value, se, interval = self.att, self.se, self.interval
+        value, se, interval, p_value = self.att, self.se, self.interval, self.p_value
         if scale == "relative":
             if self.relative is None:
                 message = f"{self.key}: a relative effect was asked for and not computed"
                 raise ValueError(message)
             value, se, interval = self.relative.value, self.relative.se, self.relative.interval
+            p_value = self.relative.p_value
         good = 1 if direction == "increase" or self.kind == "verified_count" else -1
         ends = sorted((good * interval.lower, good * interval.upper)) if interval else None
         return Evidence(
@@ -175,7 +178,7 @@ class Estimate(Record):
             lower=decimal_of(ends[0]) if ends else None,
             upper=decimal_of(ends[1]) if ends else None,
             standard_error=None if se is None else decimal_of(se),
-            p_value=None if self.p_value is None else decimal_of(self.p_value),
+            p_value=None if p_value is None else decimal_of(p_value),
             level=None if interval is None else decimal_of(interval.level),
             is_exact=self.kind == "verified_count",
             units=self.counts.treated,

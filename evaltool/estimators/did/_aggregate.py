@@ -1,0 +1,84 @@
+"""The four averages of group-time effects, as weights on cells (Callaway & Sant'Anna 2021, section 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from evaltool.numerics.group_time import (
+    Cell,
+    Combination,
+    Layout,
+    by_share,
+    equally,
+    mean_by_share,
+    mean_of,
+)
+
+Kind = Literal["simple", "dynamic", "group", "calendar"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One element of a path: its event time, start or period, its weights, and the cells behind it."""
+
+    element: int
+    combination: Combination
+    chosen: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aggregates:
+    """Every element of every aggregate, and the four overall averages."""
+
+    simple: Combination
+    events: tuple[Part, ...]
+    groups: tuple[Part, ...]
+    calendar: tuple[Part, ...]
+    dynamic_overall: Combination
+    group_overall: Combination
+    calendar_overall: Combination
+    cohorts: tuple[int, ...]
+    """Indices of the cohorts with at least one treated cell."""
+
+    def headline(self, kind: Kind) -> Combination:
+        """The overall average of one kind."""
+        return {
+            "simple": self.simple,
+            "dynamic": self.dynamic_overall,
+            "group": self.group_overall,
+            "calendar": self.calendar_overall,
+        }[kind]
+
+
+def aggregate(layout: Layout, cells: tuple[Cell, ...]) -> Aggregates:
+    """All averages over ``cells``; every estimable cohort has at least one treated cell."""
+    mass = layout.mass()
+    starts = [int(layout.starts[cell.cohort]) for cell in cells]
+    times = [layout.periods[cell.period] for cell in cells]
+    treated = [k for k in range(len(cells)) if times[k] >= starts[k]]
+    cohorts = sorted({cells[k].cohort for k in treated})
+
+    def shared(element: int, chosen: list[int]) -> Part:
+        return Part(element, by_share(cells, chosen, mass), tuple(chosen))
+
+    events = tuple(
+        shared(e, [k for k in range(len(cells)) if times[k] - starts[k] == e])
+        for e in sorted({t - g for t, g in zip(times, starts, strict=True)})
+    )
+    own = [[k for k in treated if cells[k].cohort == c] for c in cohorts]
+    groups = tuple(
+        Part(int(layout.starts[c]), equally(cells, chosen, mass.shape[0]), tuple(chosen))
+        for c, chosen in zip(cohorts, own, strict=True)
+    )
+    calendar = tuple(shared(t, [k for k in treated if times[k] == t]) for t in sorted({times[k] for k in treated}))
+    return Aggregates(
+        simple=by_share(cells, treated, mass),
+        events=events,
+        groups=groups,
+        calendar=calendar,
+        dynamic_overall=mean_of([part.combination for part in events if part.element >= 0]),
+        group_overall=mean_by_share([part.combination for part in groups], cohorts, mass),
+        calendar_overall=mean_of([part.combination for part in calendar]),
+        cohorts=tuple(cohorts),
+    )

@@ -1,0 +1,277 @@
+"""From cells and their averages to an ``Estimate``: inference, counts, relative effect, paths and series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from evaltool.errors import Fault, Place, RunError
+from evaltool.estimators._inference import (
+    interval_and_p,
+    relative_effect,
+    sides_convention,
+    statistic_of,
+    test_choice,
+)
+from evaltool.estimators.did._aggregate import Aggregates, Part
+from evaltool.estimators.did._layout import Arranged
+from evaltool.numerics.group_time import NEVER, Cell, Combination, equally, influence_of, value_of
+from evaltool.numerics.inference import TestChoice, influence_covariance, influence_se
+from evaltool.records.estimate import AbsentReason, Counts, Element, Estimate, Relative, SeriesPoint
+from evaltool.records.panel import FloatArray
+from evaltool.records.plugins import EstimationRequest
+
+FEW_TREATED = 5
+"""Below this many treated clusters an analytic standard error is not to be relied on (Ferman & Pinto 2019)."""
+NOISE = 1e-13
+"""A standard error below this share of the outcome's size is rounding, not variation."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Headline:
+    """Which average is the headline, and what it is an estimate of."""
+
+    combination: Combination
+    estimand: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Body:
+    """Everything computed on the way."""
+
+    arranged: Arranged
+    cells: tuple[Cell, ...]
+    aggregates: Aggregates
+    conventions: dict[str, bool | int | float | str | None]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Spread:
+    """Standard errors for combinations of one panel."""
+
+    body: Body
+    choice: TestChoice
+    floor: float
+
+    def influence(self, combination: Combination) -> FloatArray:
+        """(units,) influence values of the effect."""
+        return influence_of(self.body.arranged.layout, self.body.cells, combination)
+
+    def se(self, combination: Combination, influence: FloatArray) -> tuple[float | None, AbsentReason | None]:
+        """The standard error, or why there is none."""
+        treated, comparison = arms(self.body, combination)
+        clusters = self.body.arranged.clusters
+        ids = np.arange(treated.shape[0]) if clusters is None else clusters
+        one_treated = np.unique(ids[treated]).shape[0] == 1
+        if one_treated:
+            alone = np.unique(ids[comparison]).shape[0] == 1
+            return None, "ONE_UNIT_PER_ARM" if alone else "TOO_FEW_CLUSTERS"
+        se = influence_se(influence, clusters)
+        return (se, None) if se > self.floor else (None, "NO_VARIATION")
+
+
+def arms(body: Body, combination: Combination) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], ...]:
+    """(units,) who is treated and who is compared with in the cells of a combination; one unit may be both."""
+    layout = body.arranged.layout
+    treated, comparison = np.zeros(layout.units, dtype=bool), np.zeros(layout.units, dtype=bool)
+    for k in np.flatnonzero(combination.weights):
+        cell = body.cells[k]
+        treated[layout.slice_of(cell.cohort)] = True
+        for cohort in cell.comparison:
+            comparison[layout.slice_of(cohort)] = True
+    return treated, comparison
+
+
+def finish(request: EstimationRequest, method: str, headline: Headline, body: Body) -> Estimate:
+    """The estimate. Raises RunError (RUN_ZERO_DENOMINATOR) when a relative effect was agreed and cannot be formed."""
+    layout, cells = body.arranged.layout, body.cells
+    choice = test_choice(request)
+    spread = _Spread(body, choice, NOISE * float(np.max(np.abs(layout.outcome))))
+    combination = headline.combination
+    influence = spread.influence(combination)
+    att = value_of(cells, combination)
+    se, absent = spread.se(combination, influence)
+    interval, p_value = interval_and_p(att, se, choice)
+    observed = value_of(cells, combination, "observed")
+    counts = _counts(body, combination)
+    few = counts.treated_clusters is not None and counts.treated_clusters < FEW_TREATED
+    path, covariance = _path(spread)
+    return Estimate(
+        key=request.key,
+        method=method,
+        kind="effect",
+        estimand=headline.estimand,
+        unit=request.outcome.unit.in_language("en") or request.outcome.id,
+        att=att,
+        se=se,
+        absent=absent,
+        interval=interval,
+        p_value=p_value,
+        statistic=statistic_of(att, se),
+        counts=counts,
+        observed=observed,
+        counterfactual=observed - att,
+        baseline=value_of(cells, combination, "baseline"),
+        relative=_relative(request, spread, combination, None if se is None else influence),
+        path=path,
+        groups=tuple(_element(spread, "group", part) for part in body.aggregates.groups),
+        calendar=tuple(_element(spread, "calendar", part) for part in body.aggregates.calendar),
+        cells=_cell_elements(spread, combination),
+        event_covariance=covariance,
+        series=_series(body.arranged),
+        conventions={**body.conventions, **_inference_conventions(request, body, counts)},
+        notes=tuple(sorted({*body.notes, *(["few_treated_clusters"] if few else [])})),
+        influence=influence[body.arranged.rank],
+    )
+
+
+def _counts(body: Body, combination: Combination) -> Counts:
+    """Sizes by arm: units treated in the headline, and units that are only compared with."""
+    layout = body.arranged.layout
+    treated, comparison = arms(body, combination)
+    only = comparison & ~treated
+    clusters = body.arranged.clusters
+    ids = np.arange(layout.units) if clusters is None else clusters
+    weighted = body.arranged.weighted
+    return Counts(
+        treated=int(np.sum(treated)),
+        comparison=int(np.sum(only)),
+        observations=layout.units * len(layout.periods),
+        treated_weight=float(np.sum(layout.weights[treated])) if weighted else None,
+        comparison_weight=float(np.sum(layout.weights[only])) if weighted else None,
+        clusters=int(np.unique(ids).shape[0]),
+        treated_clusters=int(np.unique(ids[treated]).shape[0]),
+    )
+
+
+def _relative(
+    request: EstimationRequest, spread: _Spread, combination: Combination, influence: FloatArray | None
+) -> Relative | None:
+    """The effect over the counterfactual (or baseline) mean of the treated, by the delta method."""
+    body = spread.body
+    layout, cells = body.arranged.layout, body.cells
+    name = request.estimand.denominator or "counterfactual"
+    att = value_of(cells, combination)
+    moment: Literal["observed", "baseline"] = "baseline" if name == "baseline" else "observed"
+    value = value_of(cells, combination, moment) - (att if name == "counterfactual" else 0.0)
+    if value <= spread.floor:
+        if request.estimand.scale == "absolute":
+            return None
+        raise RunError(
+            Fault(
+                code="RUN_ZERO_DENOMINATOR",
+                cause=f"The {name} mean of the treated is {value:g}: a relative effect needs a positive denominator.",
+                fix='Agree on scale = "absolute" for this outcome.',
+                place=Place(key="estimand.scale"),
+            )
+        )
+    relative, se = att / value, None
+    if influence is not None:
+        below = influence_of(layout, cells, combination, moment)
+        if name == "counterfactual":
+            below = below - influence
+        se = influence_se((influence - relative * below) / value, body.arranged.clusters) or None
+    return relative_effect(relative, se, choice=spread.choice, denominator=name, denominator_value=value)
+
+
+def _element(spread: _Spread, kind: Literal["event", "group", "calendar"], part: Part) -> Element:
+    """One element of a path with its own inference."""
+    body = spread.body
+    reference = all(body.cells[k].influence is None for k in part.chosen)
+    att = value_of(body.cells, part.combination)
+    se = None if reference else spread.se(part.combination, spread.influence(part.combination))[0]
+    interval, p_value = interval_and_p(att, se, spread.choice)
+    treated, comparison = arms(body, part.combination)
+    labels = dict(zip(body.arranged.layout.periods, body.arranged.labels, strict=True))
+    label = f"{part.element:+d}" if kind == "event" and part.element else str(part.element)
+    return Element(
+        kind=kind,
+        element=part.element,
+        label=label if kind == "event" else labels.get(part.element, str(part.element)),
+        att=att,
+        se=se,
+        interval=interval,
+        p_value=p_value,
+        n_treated=int(np.sum(treated)),
+        n_comparison=int(np.sum(comparison)),
+        reference=reference,
+    )
+
+
+def _path(spread: _Spread) -> tuple[tuple[Element, ...], tuple[tuple[float, ...], ...]]:
+    """The event study, and the covariance of its elements other than the reference."""
+    parts = spread.body.aggregates.events
+    elements = tuple(_element(spread, "event", part) for part in parts)
+    moving = [part for part, element in zip(parts, elements, strict=True) if not element.reference]
+    if not moving:
+        return elements, ()
+    columns = np.column_stack([spread.influence(part.combination) for part in moving])
+    covariance = influence_covariance(columns, spread.body.arranged.clusters)
+    return elements, tuple(tuple(float(v) for v in row) for row in covariance)
+
+
+def _cell_elements(spread: _Spread, headline: Combination) -> tuple[Element, ...]:
+    """Every ATT(g, t) with its weight in the headline."""
+    body = spread.body
+    layout = body.arranged.layout
+    found = []
+    for k, cell in enumerate(body.cells):
+        alone = equally(body.cells, [k], len(layout.starts))
+        reference = cell.influence is None
+        se = None if reference else spread.se(alone, spread.influence(alone))[0]
+        interval, p_value = interval_and_p(cell.att, se, spread.choice)
+        rows = layout.slice_of(cell.cohort)
+        found.append(
+            Element(
+                kind="cell",
+                element=layout.periods[cell.period],
+                group=int(layout.starts[cell.cohort]),
+                label=body.arranged.labels[cell.period],
+                att=cell.att,
+                se=se,
+                interval=interval,
+                p_value=p_value,
+                n_treated=rows.stop - rows.start,
+                n_comparison=sum(layout.offsets[c + 1] - layout.offsets[c] for c in cell.comparison),
+                reference=reference,
+                weight=float(headline.weights[k]),
+            )
+        )
+    return tuple(found)
+
+
+def _series(arranged: Arranged) -> tuple[SeriesPoint, ...]:
+    """Weighted mean outcome by cohort (``comparison`` for the never-treated) and period."""
+    layout = arranged.layout
+    labels = dict(zip(layout.periods, arranged.labels, strict=True))
+    points = []
+    for cohort, start in enumerate(layout.starts):
+        rows = layout.slice_of(cohort)
+        w = layout.weights[rows]
+        means = (w @ layout.outcome[rows]) / float(np.sum(w))
+        arm = "comparison" if start == NEVER else labels.get(int(start), str(int(start)))
+        points += [
+            SeriesPoint(arm=arm, period=p, label=labels[p], mean=float(m), units=rows.stop - rows.start)
+            for p, m in zip(layout.periods, means, strict=True)
+        ]
+    return tuple(points)
+
+
+def _inference_conventions(
+    request: EstimationRequest, body: Body, counts: Counts
+) -> dict[str, bool | int | float | str | None]:
+    """How the standard error and the interval were made."""
+    return {
+        "se": "influence function, sqrt(sum of squared cluster sums) / n",
+        "cluster": request.inference.cluster or "unit",
+        "clusters": counts.clusters,
+        "small_sample_factor": "none",
+        "distribution": "normal",
+        "interval": sides_convention(request),
+        "weights": "unit weights" if body.arranged.weighted else "equal",
+        "units": body.arranged.layout.units,
+        "periods": len(body.arranged.layout.periods),
+    }
