@@ -67,7 +67,7 @@ def check(context: GateContext) -> GateResult:
         "released": len(found.counts),
         "primary": len(result.primary),
         "complementary": len(result.complementary),
-        "hidden": sorted(result.hidden),
+        "hidden": hidden,
         "smallest_shown": min(shown, default=None),
     }
     noun = PEOPLE if weights else UNITS

@@ -1,0 +1,168 @@
+"""The gate that asks whether there are enough clusters for the standard error to mean anything.
+
+Clusters are the units, or the values of ``inference.cluster``. Printed: number of treated and of comparison clusters,
+the largest share of an arm's weight in one cluster (its leverage on that arm's mean), and the effective number of
+clusters. The comparison arm is the units that never start; where there are none, the cohort that starts last.
+
+Statistic and threshold: clusters of the smaller arm against ``usable`` (10).
+
+* fewer than ``unusable`` (5) in either arm: the analytic standard error is unusable. FAIL where the contract pays on a
+  lower bound or on significance; REVIEW where it pays on the point estimate;
+* fewer than ``usable``, an effective number below ``effective`` (10) or one cluster with more than ``largest_share``
+  (half) of an arm: REVIEW;
+* else PASS.
+
+Sources: MacKinnon & Webb (2018) and Ferman & Pinto (2019): with few treated clusters the cluster-robust variance is far
+too small; Carter, Schnepel & Steigerwald (2017) for the effective number. The figures 5, 10 and one half are our own
+proposal after their simulations.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from evaltool.gates._common import Finding, Measure, answer, finite, needs_standard_error
+from evaltool.language.numbers import number, percent
+from evaltool.numerics.few_clusters import Clusters, cluster_sizes
+from evaltool.records.base import Exact, Json, Record, Share, Words
+from evaltool.records.gate import GateResult, Verdict
+from evaltool.records.plan.evaluation_plan import EvaluationPlan
+from evaltool.records.plugins import Capabilities, GateContext, GatePlugin
+
+MEASURE = Measure(
+    name="few_clusters",
+    reason="FEW_CLUSTERS",
+    statistic=Words(da="klynger i den mindste gruppe", en="clusters in the smaller group"),
+    unit=Words(da="klynger", en="clusters"),
+    source="MacKinnon & Webb (2018); Ferman & Pinto (2019); Carter, Schnepel & Steigerwald (2017); limits own proposal",
+)
+
+
+class Options(Record):
+    """The limits, where the contract states its own."""
+
+    unusable: int = Field(default=5, ge=1)
+    usable: int = Field(default=10, ge=1)
+    effective: Annotated[Exact, Field(ge=0)] = Decimal(10)
+    largest_share: Share = Decimal("0.5")
+
+
+def applies(capabilities: Capabilities, _plan: EvaluationPlan) -> tuple[str, str] | None:
+    """Applies to methods whose standard error rests on clusters."""
+    if capabilities.clusters:
+        return None
+    return (
+        "Metodens usikkerhed bygger ikke på klynger.",
+        "The method's uncertainty does not rest on clusters.",
+    )
+
+
+def check(context: GateContext) -> GateResult:
+    """PASS, REVIEW or FAIL from the number, shares and effective number of clusters."""
+    options = Options.model_validate(context.options)
+    found = _clusters(context)
+    if found is None or not finite(found.effective, found.largest_share):
+        missing = Words(
+            da="Klyngerne i de to grupper kan ikke tælles: en gruppe er tom, eller vægtene er ikke tal.",
+            en="The clusters of the two groups cannot be counted: a group is empty, or weights are not numbers.",
+        )
+        return answer(context, MEASURE, Finding(verdict="CANNOT_TELL", sentence=missing))
+    smaller = min(found.treated, found.comparison)
+    unusable, needed = smaller < options.unusable, needs_standard_error(context)
+    evidence: dict[str, Json] = {
+        "treated_clusters": found.treated,
+        "comparison_clusters": found.comparison,
+        "largest_share": found.largest_share,
+        "largest_treated_share": found.largest_treated_share,
+        "effective_clusters": found.effective,
+        "unusable_below": options.unusable,
+        "usable_from": options.usable,
+        "effective_from": str(options.effective),
+        "largest_share_to": str(options.largest_share),
+        "standard_error_unusable": unusable,
+        "payment_needs_standard_error": needed,
+    }
+    return answer(
+        context,
+        MEASURE,
+        Finding(
+            verdict=_verdict(found, options, needed=needed),
+            sentence=Words(
+                da=_danish(found, unusable=unusable, needed=needed),
+                en=_english(found, unusable=unusable, needed=needed),
+            ),
+            statistic=float(smaller),
+            threshold=float(options.usable),
+            evidence=evidence,
+        ),
+    )
+
+
+def _clusters(context: GateContext) -> Clusters | None:
+    """Sizes by cluster from the design's roster; None when an arm is empty or a weight is no number."""
+    roster = context.design.roster
+    if roster is None or not len(roster):
+        return None
+    labels = roster["unit"]
+    if context.panel is not None and context.plan.inference.cluster and "cluster" in context.panel.frame:
+        known = context.panel.frame.drop_duplicates("unit").set_index("unit")["cluster"]
+        labels = known.reindex(labels)
+    starts = roster["first_treated"].to_numpy(dtype=np.float64)
+    last = np.inf if bool(np.any(np.isinf(starts))) else float(np.max(starts))
+    weight = roster["weight"].to_numpy(dtype=np.float64)
+    _names, codes = np.unique(labels.astype(str).to_numpy(dtype=np.str_), return_inverse=True)
+    treated = starts < last
+    if not bool(np.all(np.isfinite(weight))) or not weight[treated].sum() > 0 or not weight[~treated].sum() > 0:
+        return None
+    return cluster_sizes(codes.astype(np.int64), weight, treated)
+
+
+def _verdict(found: Clusters, options: Options, *, needed: bool) -> Verdict:
+    """The rule at the head of this file."""
+    smaller = min(found.treated, found.comparison)
+    if smaller < options.unusable:
+        return "FAIL" if needed else "REVIEW"
+    enough = smaller >= options.usable and found.effective >= float(options.effective)
+    return "PASS" if enough and found.largest_share <= float(options.largest_share) else "REVIEW"
+
+
+def _danish(found: Clusters, *, unusable: bool, needed: bool) -> str:
+    """The sentence in Danish."""
+    text = (
+        f"{number(found.treated, 'da')} klynger med indsats mod {number(found.comparison, 'da')} uden; den største er "
+        f"{percent(found.largest_share, 'da', 0)} af sin gruppe, og det effektive antal er "
+        f"{number(found.effective, 'da', 1)}"
+    )
+    if not unusable:
+        return f"{text}."
+    end = "som udbetalingen afhænger af" if needed else "men udbetalingen følger punktestimatet"
+    return f"{text}: standardfejlen kan ikke bruges, {end}."
+
+
+def _english(found: Clusters, *, unusable: bool, needed: bool) -> str:
+    """The sentence in English."""
+    text = (
+        f"{number(found.treated, 'en')} treated clusters against {number(found.comparison, 'en')}; the largest is "
+        f"{percent(found.largest_share, 'en', 0)} of its group, and the effective number is "
+        f"{number(found.effective, 'en', 1)}"
+    )
+    if not unusable:
+        return f"{text}."
+    end = "which the payment depends on" if needed else "but the payment follows the point estimate"
+    return f"{text}: the standard error is unusable, {end}."
+
+
+PLUGIN = GatePlugin(
+    name="few_clusters",
+    order=60,
+    consequence="block",
+    options=Options,
+    default_on=True,
+    source=MEASURE.source,
+    applies=applies,
+    check=check,
+)
