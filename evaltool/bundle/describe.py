@@ -25,6 +25,15 @@ PURPOSES = {
 TYPES = {".json": "application/json", ".toml": "application/toml", ".html": "text/html", ".pdf": "application/pdf"}
 TYPES |= {".md": "text/markdown", ".ipynb": "application/x-ipynb+json", ".csv": "text/csv", ".lock": "text/plain"}
 
+KEEP_APART = (
+    "`release/` holds no cell below the contract's minimum and no unit id. `evidence/` stays in the secure "
+    "environment: it may hold rows about single units. Never send the whole bundle where only `release/` may go."
+)
+WHAT_IT_PROVES = (
+    "The manifest proves that nothing changed since it was written. It does not prove who wrote it: keep its own "
+    "sha256, printed when the run ended, somewhere the bundle's holder cannot write."
+)
+
 
 def purpose(name: str) -> str:
     """What a file of the bundle is, in one phrase."""
@@ -44,8 +53,7 @@ def readme_bytes(run: Run, names: Sequence[str]) -> bytes:
     lines = [
         f"# {plan.programme.title.in_language('en') or plan.programme.id}",
         "",
-        f"Result of evaluating the contract `{plan.programme.id}`, version {plan.programme.version}, as of "
-        f"{run.as_of.isoformat()}.",
+        f"Evaluation of the contract `{plan.programme.id}`, version {plan.programme.version}, as of {run.as_of}.",
         "",
         f"- Decision: **{decision.state}**, {decision.amount} {decision.currency}; flags and reasons: {flags}",
         f"- Estimate: `{estimate.method}`, {estimate.estimand}, {estimate.att!r} ({estimate.unit})",
@@ -56,16 +64,14 @@ def readme_bytes(run: Run, names: Sequence[str]) -> bytes:
         "",
         *[f"- `{name}` — {purpose(name)}" for name in sorted(names)],
         "",
-        "`release/` holds no cell below the contract's minimum and no unit id. `evidence/` stays in the secure "
-        "environment: it may hold rows about single units. Never send the whole bundle where only `release/` may go.",
+        KEEP_APART,
         "",
         "## How to check and recompute",
         "",
         "    evaltool verify FOLDER           every byte against the manifest, and the records against each other",
         "    evaltool verify FOLDER --rerun   the same, then everything computed again from this bundle alone",
         "",
-        "The manifest proves that nothing changed since it was written. It does not prove who wrote it: keep its own "
-        "sha256, printed when the run ended, somewhere the bundle's holder cannot write.",
+        WHAT_IT_PROVES,
         "",
         "## Software",
         "",

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import platform
-import subprocess  # noqa: S404 - starts this interpreter, with arguments written here
+import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -139,7 +139,7 @@ def _died(code: int, noise: str) -> Fault:
 def _child(noise: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """The running child; ended when the block is left early."""
     quiet = None if os.environ.get("EVALTOOL_DEBUG") else noise
-    child = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
+    child = subprocess.Popen(
         [sys.executable, "-P", "-m", "evaltool.bundle.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -103,7 +103,7 @@ def open_run(bundle: str | Path) -> Run:
     Raises VerificationError (VERIFY_NOT_A_BUNDLE, VERIFY_RECORD) when there is no readable run inside.
     """
     path = Path(bundle)
-    if not path.suffix == ".zip":
+    if path.suffix != ".zip":
         recover(path)
     with open_members(path) as members:
         run = read_run(members)

@@ -203,7 +203,7 @@ def _rerun(members: Members, run: Run, progress: Callable[[str], None] | None) -
         cause = (
             f"DIFFERENT: {found.differences} values differ; first {first.path}: was {first.old!r}, is {first.new!r}."
         )
-        fix = "Compare the versions in the bundle's README with those installed; if they agree, the bundle is not genuine."
+        fix = "Compare the versions in the bundle's README with those installed; if they agree, doubt the bundle."
         raise VerificationError(Fault("VERIFY_DIFFERENT", cause, fix, Place(file=layout.DETERMINATION, key=first.path)))
     return found
 

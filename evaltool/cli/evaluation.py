@@ -1,0 +1,145 @@
+"""One evaluation from plan to sealed folder: the pinned child process, the reports, the manifest, the exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evaltool.bundle import layout
+from evaltool.bundle.exchange import written_beside
+from evaltool.bundle.pinned import Order, run_pinned
+from evaltool.cli.output import RULE, Progress, say
+from evaltool.errors import Fault, Place, UsageError
+
+if TYPE_CHECKING:
+    from evaltool.records.run import Run
+
+TEMPLATES = ("payment_notice", "technical_report")
+SHOWN = (
+    (layout.REPORT_HTML, "report"),
+    (layout.REPORT_PDF, "report, PDF"),
+    (layout.NOTICE_PDF, "notice, PDF"),
+    (layout.DETERMINATION, "record"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for besides the plan."""
+
+    out: Path
+    as_of: date | None = None
+    lang: str = "en"
+    templates: tuple[str, ...] = TEMPLATES
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that stands in its folder, and its manifest's sha256."""
+
+    run: Run
+    manifest: str
+    folder: Path
+
+
+def evaluate_to(plan: Path, wish: Wish, progress: Progress) -> Finished:
+    """Evaluate the plan and put the whole result in place in one step.
+
+    Raises UsageError before any work when the folder may not be written; else what reading, evaluating and drawing
+    raise. Earlier results are untouched unless all went well.
+    """
+    with written_beside(wish.out, force=wish.force) as work:
+        run_pinned(Order(plan=plan.resolve(), folder=work, as_of=wish.as_of), progress)
+        run, manifest = draw_and_seal(work, wish.lang, wish.templates, progress)
+    return Finished(run, manifest, wish.out)
+
+
+def draw_and_seal(work: Path, lang: str, templates: Sequence[str], progress: Progress) -> tuple[Run, str]:
+    """Draw the reports into a work folder that holds the records, then seal it; returns run and manifest hash."""
+    from evaltool.bundle.store import finish, open_run  # noqa: PLC0415 - numpy loads only when something is evaluated
+
+    if templates:
+        from evaltool.report.render import render_reports  # noqa: PLC0415 - same
+
+        progress("reports")
+        render_reports(work, lang=lang, templates=tuple(templates), progress=progress)
+    progress("seal")
+    run = open_run(work)
+    return run, finish(run, work)
+
+
+def known_templates(names: Sequence[str] | None) -> tuple[str, ...]:
+    """The templates asked for; all of them when none is named. Raises UsageError (USAGE_UNKNOWN_TEMPLATE)."""
+    from evaltool.errors import did_you_mean  # noqa: PLC0415 - only for the message
+
+    unknown = [name for name in names or () if name not in TEMPLATES]
+    if unknown:
+        raise UsageError(
+            Fault(
+                "USAGE_UNKNOWN_TEMPLATE",
+                f"There is no report template called '{name}'.",
+                f"Use one of: {', '.join(TEMPLATES)}.",
+                Place(key="--template"),
+                did_you_mean(name, TEMPLATES),
+            )
+            for name in unknown
+        )
+    return tuple(names) if names else TEMPLATES
+
+
+def parsed_date(text: str | None) -> date | None:
+    """``--as-of`` as a date. Raises UsageError (USAGE_BAD_DATE)."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        cause = f"'{text}' is not a date."
+        raise UsageError(
+            Fault("USAGE_BAD_DATE", cause, "Write it as YYYY-MM-DD, for example 2025-06-30.", Place(key="--as-of"))
+        ) from None
+
+
+def as_table(finished: Finished) -> dict[str, object]:
+    """A finished run as the JSON answer."""
+    decision = finished.run.decision
+    return {
+        "programme": finished.run.plan.programme.id,
+        "state": decision.state,
+        "amount": str(decision.amount),
+        "currency": decision.currency,
+        "flags": list(decision.flags),
+        "reasons": list(decision.reasons),
+        "effect": finished.run.estimate.att,
+        "standard_error": finished.run.estimate.se,
+        "folder": str(finished.folder),
+        "files": {name: str(finished.folder / name) for name, _ in SHOWN if (finished.folder / name).is_file()},
+        "manifest": finished.manifest,
+    }
+
+
+def show_box(finished: Finished) -> None:
+    """The decision and where everything is, in a few lines."""
+    run, decision = finished.run, finished.run.decision
+    estimate = run.estimate
+    spread = f" (standard error {estimate.se:.4g})" if estimate.se is not None else f" ({estimate.absent})"
+    say(RULE)
+    say(f"  {run.plan.programme.title.in_language('en') or run.plan.programme.id}")
+    say(f"  {decision.state}   {decision.amount} {decision.currency}   as of {run.as_of.isoformat()}")
+    if decision.flags:
+        say(f"  flags    {', '.join(decision.flags)}")
+    if decision.reasons:
+        say(f"  reasons  {', '.join(decision.reasons)}")
+    say(f"  effect   {estimate.att:.6g}{spread}, {estimate.method}")
+    for gate in run.gates:
+        if gate.verdict in {"REVIEW", "FAIL", "CANNOT_TELL"}:
+            say(f"  {gate.verdict.lower():8} {gate.name}: {gate.sentence.in_language('en')}")
+    say(RULE)
+    for name, what in SHOWN:
+        if (finished.folder / name).is_file():
+            say(f"  {what:12} {finished.folder / name}")
+    say(f"  {'manifest':12} {finished.manifest}")
