@@ -110,7 +110,7 @@ def decide_on(
             as_of=around.as_of,
             gates=gates,
             evidence=evidence_of(plan, estimates),
-            mechanism=registry.mechanism,
+            mechanisms=registry.mechanism,
         )
     )
 

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from evaltool import registry
 from evaltool.errors import Fault, Place, PlanError
-from evaltool.payment.refusals import refusals
+from evaltool.payment import refusals as payment
 from evaltool.records.base import Record
 from evaltool.records.options import parse_options
 from evaltool.records.plan.analysis import Option, Options, Sensitivity
@@ -43,8 +43,8 @@ def plan_refusals(plan: EvaluationPlan) -> tuple[Fault, ...]:
         except PlanError as error:
             faults.extend(error.faults)
     if not faults:
-        faults.extend(refusals(plan, registry.estimator(plan.estimator.method).capabilities, registry.mechanism))
         faults.extend(_capability_faults(plan))
+        faults.extend(payment.refusals(plan, _paid_method(plan), registry.mechanism))
     return tuple(faults)
 
 
@@ -128,6 +128,12 @@ def _gate_options(plan: EvaluationPlan) -> None:
         raise PlanError(faults)
 
 
+def _paid_method(plan: EvaluationPlan) -> payment.Method:
+    """What payment needs to know of the plan's estimator."""
+    can = registry.estimator(plan.estimator.method).capabilities
+    return payment.Method(plan.estimator.method, can.kind, can.standard_error, can.per_cohort, can.relative)
+
+
 def _capability_faults(plan: EvaluationPlan) -> list[Fault]:
     """What the method cannot do for this plan: refusals composed from its table of capabilities."""
     name = plan.estimator.method
@@ -144,8 +150,6 @@ def _capability_faults(plan: EvaluationPlan) -> list[Fault]:
     if plan.estimand.aggregation not in can.aggregations:
         known = ", ".join(can.aggregations)
         refuse("estimand.aggregation", f"has no aggregation '{plan.estimand.aggregation}'.", f"Use one of: {known}.")
-    if plan.estimand.scale == "relative" and not can.relative:
-        refuse("estimand.scale", "gives no relative effect.", "Use scale = 'absolute'.")
     if (plan.estimand.target == "NONE") == (can.kind == "effect"):
         wanted = "ATT" if can.kind == "effect" else "NONE"
         refuse("estimand.target", f"estimates '{can.kind}', not '{plan.estimand.target}'.", f"Use target = '{wanted}'.")
