@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -28,6 +29,22 @@ TYPES: dict[Role, tuple[Kind, ...]] = {
 """Types a role may have; ``ignore`` may have any."""
 
 
+NEEDS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "csv": ("path", "column"),
+    "excel": ("path", "column"),
+    "parquet": ("path", "column"),
+    "duckdb": ("query", "files", "column"),
+}
+"""What each kind of source must state; of these keys it may state no other."""
+EXAMPLES = {
+    "path": 'Add path = "data.csv".',
+    "query": 'Add query = "SELECT …".',
+    "files": 'Add [data.files] with table = "file.csv" or "file.parquet".',
+    "column": "Add a [[data.column]] for every column in use.",
+}
+
+
 def _bad_source(cause: str, fix: str, key: str) -> Fault:
     """A source that lacks something or has too much."""
     return Fault(code="PLAN_DATA_SOURCE", cause=cause, fix=fix, place=Place(key=key))
@@ -36,27 +53,19 @@ def _bad_source(cause: str, fix: str, key: str) -> Fault:
 def _source(plan: EvaluationPlan) -> Iterable[Fault]:
     """What each kind of source must and must not state."""
     data = plan.data
-    if data.source == "none":
-        for key, stated in (("path", data.path), ("column", data.column), ("query", data.query), ("files", data.files)):
-            if stated:
-                yield _bad_source(f"source is 'none', yet '{key}' is stated.", f"Remove {key}.", f"data.{key}")
-        return
-    if data.source == "duckdb":
-        if data.query is None:
-            yield _bad_source("A DuckDB source needs a query.", 'Add query = "SELECT …".', "data.source")
-        if not data.files:
-            fix = 'Add [data.files] with table = "file.csv" or "file.parquet".'
-            yield _bad_source("A DuckDB source needs files.", fix, "data.source")
-        if data.path is not None:
-            yield _bad_source("A DuckDB source reads 'files', not 'path'.", "Move it to [data.files].", "data.path")
-    else:
-        if data.path is None:
-            yield _bad_source(f"A {data.source} source needs a path.", 'Add path = "data.csv".', "data.source")
-        for key, stated in (("query", data.query is not None), ("files", bool(data.files))):
-            if stated:
-                yield _bad_source(f"'{key}' belongs to DuckDB sources only.", f"Remove {key}.", f"data.{key}")
-    if not data.column:
-        yield _bad_source("No column is declared.", "Add a [[data.column]] for every column in use.", "data")
+    stated = {
+        "path": data.path is not None,
+        "query": data.query is not None,
+        "files": bool(data.files),
+        "column": bool(data.column),
+    }
+    for key in NEEDS[data.source]:
+        if not stated[key]:
+            yield _bad_source(f"A source of kind '{data.source}' needs '{key}'.", EXAMPLES[key], "data.source")
+    for key, there in stated.items():
+        if there and key not in NEEDS[data.source]:
+            cause = f"A source of kind '{data.source}' has no use for '{key}'."
+            yield _bad_source(cause, f"Remove {key}, or correct the source.", f"data.{key}")
 
 
 def _paths(plan: EvaluationPlan) -> Iterable[Fault]:
@@ -265,7 +274,7 @@ def _cluster(plan: EvaluationPlan) -> Iterable[Fault]:
         )
 
 
-DATA_RULES: tuple[tuple[Set[str], Callable[[EvaluationPlan], Iterable[Fault]]], ...] = (
+DATA_RULES: tuple[tuple[AbstractSet[str], Callable[[EvaluationPlan], Iterable[Fault]]], ...] = (
     ({"data"}, _source),
     ({"data"}, _paths),
     ({"data"}, _tables),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -47,12 +47,17 @@ def plan_faults(path: Path | str) -> tuple[EvaluationPlan | None, tuple[Fault, .
     except (RecursionError, ValueError) as error:
         return None, (_syntax(f"{type(error).__name__}: the document cannot be read", file.name),)
     index = index_lines(text)
-    tables, faults = _tables(document)
-    faults += _not_finite(document)
+    faults = _not_finite(document)
+    told = {fault.place.key for fault in faults}
+    tables, more = _tables(document)
+    faults += [fault for fault in more if fault.place.key not in told]
     plan: EvaluationPlan | None = None
     if not faults:
         plan = EvaluationPlan.model_validate(tuples(document)).read_from(file)
-    partial = EvaluationPlan.model_construct(None, **tables) if plan is None else plan
+    partial = plan
+    if partial is None:  # valid tables only; rules look at no other
+        construct: Callable[..., EvaluationPlan] = EvaluationPlan.model_construct
+        partial = construct(None, **tables)
     faults += broken_rules(partial, set(tables))
     return plan, place_faults(faults, index, file.name)
 

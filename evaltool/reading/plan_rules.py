@@ -7,7 +7,8 @@ the other tables.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -30,7 +31,7 @@ class PlanRule:
     faults: Callable[[EvaluationPlan], Iterable[Fault]]
 
 
-def broken_rules(plan: EvaluationPlan, present: Set[str]) -> list[Fault]:
+def broken_rules(plan: EvaluationPlan, present: AbstractSet[str]) -> list[Fault]:
     """Every fault of the rules whose tables are all in ``present``; the other tables of ``plan`` are not looked at."""
     rules = [
         *RULES,
@@ -261,7 +262,7 @@ def _fallbacks(plan: EvaluationPlan) -> Iterable[Fault]:
         yield from _terms(key, fallback.action, "other_estimator", "specification", fallback.specification is not None)
 
 
-def _terms(key: str, action: str, owner: str, term: str, stated: bool) -> Iterable[Fault]:  # noqa: PLR0917 - one table row
+def _terms(key: str, action: str, owner: str, term: str, stated: bool) -> Iterable[Fault]:
     """The term belongs to one action: it must be there with it and not without."""
     if action == owner and not stated:
         yield Fault(

@@ -1,0 +1,71 @@
+"""sha256 of what the data say, whatever the file looked like."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from evaltool.reading.panel_columns import Columns, ranked
+from evaltool.reading.values import Values
+from evaltool.records.base import canonical_json
+from evaltool.records.panel import IntArray
+
+FORMAT = "evaltool content 1"
+
+
+def fingerprint(columns: Columns) -> str:
+    """sha256 over the declared columns in name order and the rows in canonical order.
+
+    Independent of row order, column order, chunking and file format; columns that the plan does not declare do not
+    count. −0.0 counts as 0.0. Rows left out later (missing values) count: it identifies what was delivered.
+    """
+    named = dict(columns.values)
+    start = columns.spec.column("first_treated")
+    if columns.starts is not None and start is not None:
+        named[start.name] = Values("number", columns.starts.values, columns.starts.missing, columns.starts.wrong)
+    names = sorted(named)
+    order = _order(columns, [named[name] for name in names])
+    digest = hashlib.sha256()
+    kinds = [[name, named[name].kind] for name in names]
+    digest.update(canonical_json({"format": FORMAT, "columns": kinds, "rows": columns.rows}))
+    for name in names:
+        for part in _bytes(named[name], order):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _order(columns: Columns, everything: list[Values]) -> IntArray:
+    """Rows by unit and time; when those do not tell all rows apart, by every column."""
+    keys = [values for values in (columns.of("unit"), columns.of("time")) if values is not None]
+    ranks = [ranked(values).ranks for values in keys]
+    if ranks and all((rank >= 0).all() for rank in ranks):
+        order = np.lexsort(tuple(reversed(ranks)))
+        sorted_keys = np.column_stack(ranks)[order]
+        if not (np.diff(sorted_keys, axis=0) == 0).all(axis=1).any():
+            return order.astype(np.int64)
+    every = ranks + [_ranks(values) for values in everything]
+    return np.lexsort(tuple(reversed(every))).astype(np.int64)
+
+
+def _ranks(values: Values) -> IntArray:
+    """Each row's rank among the column's values; −1 where missing."""
+    if values.kind == "text":
+        return ranked(values).ranks
+    _, codes = np.unique(values.data, return_inverse=True)
+    return np.where(values.usable, codes, -1).astype(np.int64)
+
+
+def _bytes(values: Values, order: IntArray) -> list[bytes]:
+    """A column as bytes: where values are missing, then the values, little-endian, fillers as zero."""
+    usable = values.usable[order]
+    data = values.data[order]
+    parts = [np.packbits(usable).tobytes()]
+    if values.kind == "text":
+        encoded = [text.encode("utf-8") if there else b"" for text, there in zip(data, usable, strict=True)]
+        lengths = np.fromiter(map(len, encoded), dtype="<i8", count=len(encoded))
+        return [*parts, lengths.tobytes(), b"".join(encoded)]
+    if values.kind == "number":
+        floats = np.where(usable, data.astype(np.float64), 0.0) + 0.0  # + 0.0 turns −0.0 into 0.0
+        return [*parts, floats.astype("<f8").tobytes()]
+    return [*parts, np.where(usable, data, 0).astype("<i8").tobytes()]

@@ -1,0 +1,73 @@
+"""Ids that identify people: recognised, refused, and replaced by keyed pseudonyms."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import numpy as np
+
+from evaltool.reading.data_faults import BoolArray
+from evaltool.reading.values import Values
+
+HANDFUL = 5
+"""So few ids of ten digits may look like CPR numbers by chance."""
+SHARE = 0.2
+"""About one in 27 ten-digit numbers starts with a valid day and month; real CPR columns consist of nothing else."""
+
+
+def pseudonym(key: bytes, identifier: str) -> str:
+    """A pseudonym of 32 hexadecimal digits: HMAC-SHA256 of the id under a secret key, cut to 128 bits.
+
+    The same key gives the same pseudonym, so files can be linked; without the key it cannot be computed, which a
+    plain hash of a CPR number can. Keep the key outside the data and the plan. Raises ValueError when the key has
+    fewer than 16 bytes.
+    """
+    if len(key) < 16:  # noqa: PLR2004 - 128 bits
+        message = "the key must have at least 16 bytes"
+        raise ValueError(message)
+    return hmac.new(key, identifier.encode("utf-8"), hashlib.sha256).hexdigest()[:32]
+
+
+def cpr_shaped(values: Values) -> BoolArray:
+    """(rows,) whether an id is ten digits (DDMMYYXXXX or DDMMYY-XXXX) that start with a valid date.
+
+    Replacement numbers (day plus 60) count too. A whole number of nine digits has lost its leading zero.
+    """
+    if values.kind == "integer":
+        numbers = values.data.astype(np.int64)
+        return (numbers >= 10**8) & (numbers < 10**10) & _dated(numbers) & values.usable
+    distinct, codes = np.unique(values.data.astype(str), return_inverse=True)
+    shaped = np.zeros(len(distinct), dtype=bool)
+    numbers = np.zeros(len(distinct), dtype=np.int64)
+    for number, text in enumerate(distinct):
+        digits = text[:6] + text[7:] if len(text) == 11 and text[6] in "- " else text  # noqa: PLR2004 - DDMMYY-XXXX
+        if len(digits) == 10 and digits.isascii() and digits.isdigit():  # noqa: PLR2004 - DDMMYYXXXX
+            shaped[number], numbers[number] = True, int(digits)
+    return (shaped & _dated(numbers))[codes] & values.usable
+
+
+def looks_like_cpr(values: Values) -> int:
+    """How many distinct ids look like CPR numbers, when they are too many for chance; else 0.
+
+    Ids with the hyphen count from the first: chance does not write hyphens.
+    """
+    shaped = cpr_shaped(values)
+    found = np.unique(values.data[shaped].astype(str))
+    everyone = len(np.unique(values.data[values.usable].astype(str)))
+    hyphens = any("-" in text for text in found)
+    many = len(found) > HANDFUL and len(found) > SHARE * everyone
+    all_of_few = 0 < len(found) == everyone
+    return len(found) if hyphens or many or all_of_few else 0
+
+
+def _dated(numbers: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> BoolArray:
+    """Whether the first six of ten digits are a day, month and year."""
+    day, month, year = numbers // 10**8, numbers // 10**6 % 100, numbers // 10**4 % 100
+    day = np.where(day > 60, day - 60, day)  # noqa: PLR2004 - replacement numbers
+    lengths = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int64)
+    in_year = (month >= 1) & (month <= 12)  # noqa: PLR2004 - months
+    longest = lengths[np.where(in_year, month, 0)]
+    # 29 February 1900 did not exist, but 2000 did, and the century is not in the date
+    longest = np.where((month == 2) & (year % 4 != 0), 28, longest)  # noqa: PLR2004 - February
+    return in_year & (day >= 1) & (day <= longest)
