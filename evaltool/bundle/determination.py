@@ -6,8 +6,9 @@ Cells below the plan's minimum are withheld (null, with ``"suppressed": true`` b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
+from evaltool.errors import DisclosureError, Fault, Place
 from evaltool.records.base import Json, canonical_json, plain
 from evaltool.records.decision import Alternative
 from evaltool.records.estimate import Element, Estimate
@@ -16,9 +17,9 @@ from evaltool.records.ledger import LedgerEntry
 from evaltool.records.run import Run
 
 SCHEMA_VERSION = 1
-COUNTING_GATES = frozenset({"minimum_sample", "few_clusters"})
-"""Gates whose statistic is a count of units and must be withheld together with it."""
-COUNTS = ("treated", "comparison", "clusters", "treated_clusters")
+ARMS = ("treated", "comparison")
+RESULTS = ("att", "se", "interval", "p_value", "statistic", "observed", "counterfactual", "baseline", "relative")
+"""What an estimate says besides its method; withheld together with the size of either arm."""
 
 
 def determination_bytes(run: Run) -> bytes:
@@ -40,14 +41,14 @@ def determination_of(run: Run) -> dict[str, Json]:
             "purpose": plan.governance.purpose,
         },
         "as_of": run.as_of.isoformat(),
-        "decision": _decision(run),
-        "estimate": _estimate(run, run.estimate, cells),
-        "estimates": [_estimate(run, estimate, cells) for estimate in run.estimates],
+        "decision": _decision(run, withheld=cells.headline_withheld),
+        "estimate": _estimate(run.estimate, cells),
+        "estimates": [_estimate(estimate, cells) for estimate in run.estimates],
         "failed_specifications": plain(run.failed_specifications),
-        "second_opinion": plain(run.second_opinion),
+        "second_opinion": None if cells.headline_withheld else plain(run.second_opinion),
         "gates": [_gate(gate, withheld=cells.headline_withheld) for gate in run.gates],
         "design": _design(run, cells),
-        "left_out": [_left_out(entry, cells.minimum) for entry in run.ledger.entries],
+        "left_out": [_left_out(entry, cells) for entry in run.ledger.entries],
         "plan": {"seal": run.plan_seal, "lock": run.lock.state},
         "data": _data(run),
         "disclosure": {"profile": plan.disclosure.profile, "counts": plan.disclosure.counts, "minimum": cells.minimum},
@@ -57,39 +58,42 @@ def determination_of(run: Run) -> dict[str, Json]:
 
 
 class CellRule:
-    """Which cells are large enough to be shown, under the plan's disclosure profile."""
+    """Which counts may be shown: the disclosure gate's own list of names, so that report and record hide the same."""
 
     def __init__(self, run: Run) -> None:
-        """Read the minimum and the weight of each cohort from the run."""
+        """Read the hidden names from the gate; when it could not tell, everything is hidden."""
+        gate = next((g for g in run.gates if g.name == "disclosure"), None)
+        found = gate.evidence.get("hidden") if gate is not None else None
+        self._hidden = frozenset(str(name) for name in found) if isinstance(found, list) else frozenset()
+        self._all = gate is not None and gate.verdict == "CANNOT_TELL"
+        self._headline = run.estimate.key
         self.minimum = run.plan.disclosure.minimum
-        self._people: dict[int, float] | None = None
-        if run.plan.disclosure.counts == "weights":
-            self._people = {c.start: c.weight for c in run.design.cohorts if c.start is not None}
-        counts = run.estimate.counts
-        people = counts.treated_weight if self._people is not None else None
-        self.headline_withheld = self.too_few(counts.treated if people is None else people)
+        self.headline_withheld = any(self.hides("arm", arm) for arm in ARMS)
 
-    def too_few(self, size: float | None) -> bool:
-        """Whether a cell of this size must be withheld. Nobody at all may be shown; an unknown size is not a cell."""
-        return size is not None and 0 < size < self.minimum
+    def hides(self, *parts: str | int, of: Estimate | None = None) -> bool:
+        """Whether the count of this name, in the headline or in another estimate, is hidden."""
+        suffix = "" if of is None or of.key == self._headline else f"@{of.key}"
+        return self._all or ":".join(str(part) for part in parts) + suffix in self._hidden
 
-    def element_withheld(self, element: Element) -> bool:
-        """Whether an entry of a path rests on too few.
+    def hides_element(self, element: Element, estimate: Estimate) -> bool:
+        """Whether either arm of an entry of a path or table is hidden."""
+        own = (element.group, element.element) if element.kind == "cell" and element.group is not None else None
+        return any(self.hides(element.kind, *(own or (element.element,)), arm, of=estimate) for arm in ARMS)
 
-        Where the plan counts the people behind the units, a cohort's people are known from the design; an event or
-        calendar element holds at least one whole cohort, so the smallest cohort bounds it from below.
-        """
-        if self._people and element.n_treated:
-            start = element.group if element.kind == "cell" else element.element if element.kind == "group" else None
-            people = self._people.get(start) if start is not None else None
-            return self.too_few(min(self._people.values()) if people is None else people)
-        return self.too_few(element.n_treated) or self.too_few(element.n_comparison)
+    def hides_left_out(self, entry: LedgerEntry) -> bool:
+        """Whether a count of the ledger is hidden, through its arm or because it is small itself."""
+        return (
+            self._all or 0 < entry.count < self.minimum or (entry.what == "unit" and self.hides("dropped", entry.arm))
+        )
 
 
-def _decision(run: Run) -> dict[str, Json]:
-    """State, amounts, arithmetic, and what every other basis or specification would have decided."""
+def _decision(run: Run, *, withheld: bool) -> dict[str, Json]:
+    """State, amounts, arithmetic, and what every other basis or specification would have decided.
+
+    When the headline may not be shown, neither may the arithmetic it stands in.
+    """
     decision = run.decision
-    return {
+    shown: dict[str, Json] = {
         "state": decision.state,
         "flags": plain(decision.flags),
         "reasons": plain(decision.reasons),
@@ -99,6 +103,12 @@ def _decision(run: Run) -> dict[str, Json]:
         "maximum": plain(decision.maximum),
         "currency": decision.currency,
         "per_payer": plain(decision.per_payer),
+    }
+    if withheld:
+        hidden = ("steps", "trace", "nearest_threshold", "distance", "other_bases", "other_specifications")
+        return {**shown, **dict.fromkeys(hidden), "suppressed": True}
+    return {
+        **shown,
         "steps": plain(decision.steps),
         "trace": plain(decision.trace),
         "nearest_threshold": plain(decision.nearest_threshold),
@@ -122,46 +132,38 @@ def _table(value: object) -> dict[str, Json]:
     return found
 
 
-def _estimate(run: Run, estimate: Estimate, cells: CellRule) -> dict[str, Json]:
-    """One estimate with its counts, conventions and paths; small cells withheld."""
-    counts = _table(estimate.counts)
-    by_weight = run.plan.disclosure.counts == "weights"
-    for name in COUNTS:
-        size = counts.get(f"{name}_weight") if by_weight else counts[name]
-        size = counts[name] if size is None else size
-        if isinstance(size, int | float) and cells.too_few(size):
-            counts.update({name: None, "suppressed": True})
-            if f"{name}_weight" in counts:
-                counts[f"{name}_weight"] = None
-    simple = ("key", "method", "kind", "estimand", "unit", "att", "se", "absent", "df", "interval", "p_value")
-    rest = ("statistic", "observed", "counterfactual", "baseline", "relative", "conventions", "notes", "source")
+def _estimate(estimate: Estimate, cells: CellRule) -> dict[str, Json]:
+    """One estimate with its counts, conventions and paths; what is hidden is null and says so."""
     everything = _table(estimate)
-    return {
-        **{name: everything[name] for name in (*simple, *rest)},
+    counts = _table(estimate.counts)
+    withheld = any(cells.hides("arm", arm, of=estimate) for arm in ARMS)
+    if withheld:
+        counts = {**dict.fromkeys(counts), "suppressed": True}
+        everything |= {**dict.fromkeys(RESULTS), "conventions": {}, "suppressed": True}
+    for name in ("event_covariance", "certificate"):
+        del everything[name]
+    return everything | {
         "level": None if estimate.interval is None else estimate.interval.level,
         "n_treated": counts["treated"],
         "n_comparison": counts["comparison"],
         "counts": counts,
-        "path": [_element(e, cells) for e in estimate.path],
-        "groups": [_element(e, cells) for e in estimate.groups],
-        "calendar": [_element(e, cells) for e in estimate.calendar],
-        "cells": [_element(e, cells) for e in estimate.cells],
+        "path": [_element(e, estimate, cells) for e in estimate.path],
+        "groups": [_element(e, estimate, cells) for e in estimate.groups],
+        "calendar": [_element(e, estimate, cells) for e in estimate.calendar],
+        "cells": [_element(e, estimate, cells) for e in estimate.cells],
         "series": [
-            {**_table(p), "mean": None, "units": None, "suppressed": True} if _thin(p.units, cells) else _table(p)
+            {**_table(p), "mean": None, "units": None, "suppressed": True}
+            if cells.hides("series", p.arm, p.period, of=estimate)
+            else _table(p)
             for p in estimate.series
         ],
     }
 
 
-def _thin(units: int, cells: CellRule) -> bool:
-    """Whether a mean of an arm in a period rests on too few units (people are not known per period)."""
-    return cells.too_few(units) and cells.headline_withheld
-
-
-def _element(element: Element, cells: CellRule) -> dict[str, Json]:
+def _element(element: Element, estimate: Estimate, cells: CellRule) -> dict[str, Json]:
     """One entry of a path; when it rests on too few, its numbers are withheld and its place remains."""
     shown = _table(element)
-    if not cells.element_withheld(element):
+    if not cells.hides_element(element, estimate):
         return shown
     hidden = ("att", "se", "interval", "p_value", "n_treated", "n_comparison", "weight")
     return {**shown, **dict.fromkeys(hidden), "suppressed": True}
@@ -170,30 +172,30 @@ def _element(element: Element, cells: CellRule) -> dict[str, Json]:
 def _gate(gate: GateResult, *, withheld: bool) -> dict[str, Json]:
     """One gate without its evidence, which may be about few units and stays in the secure environment."""
     shown = {name: value for name, value in _table(gate).items() if name != "evidence"}
-    if withheld and gate.name in COUNTING_GATES:
+    if withheld and gate.name != "disclosure":
         return {**shown, "statistic": None, "sentence": None, "suppressed": True}
     return shown
 
 
 def _design(run: Run, cells: CellRule) -> dict[str, Json]:
-    """Who was compared with whom: cohorts by size, small ones withheld."""
+    """Who was compared with whom: cohorts by size, hidden ones withheld."""
     shown = _table(run.design)
-    by_weight = run.plan.disclosure.counts == "weights"
     shown["cohorts"] = [
         {**_table(c), "units": None, "weight": None, "suppressed": True}
-        if cells.too_few(c.weight if by_weight else c.units)
+        if cells.hides("cohort", "never" if c.start is None else c.start)
         else _table(c)
         for c in run.design.cohorts
     ]
+    for name in ("analysed", "submitted"):
+        if cells.hides("all", name):
+            shown |= {f"{name}_units": None, "suppressed": True}
     return shown
 
 
-def _left_out(entry: LedgerEntry, minimum: int) -> dict[str, Json]:
+def _left_out(entry: LedgerEntry, cells: CellRule) -> dict[str, Json]:
     """How many were left out and why, without ids; small counts withheld."""
     shown = {name: value for name, value in _table(entry).items() if name != "members"}
-    if 0 < entry.count < minimum:
-        return {**shown, "count": None, "suppressed": True}
-    return shown
+    return {**shown, "count": None, "suppressed": True} if cells.hides_left_out(entry) else shown
 
 
 def _data(run: Run) -> Json:
@@ -203,3 +205,35 @@ def _data(run: Run) -> Json:
     identity: Mapping[str, Json] = _table(run.data)
     names = ("fingerprint", "rows", "units", "periods", "never_coding", "columns")
     return {name: identity[name] for name in names}
+
+
+def refuse_unit_ids(determination: Json, ids: Collection[str]) -> None:
+    """The last guard before release: no text of the record is the id of a unit.
+
+    Ids that are numbers are not looked for, since numbers stand everywhere. Raises DisclosureError
+    (DISCLOSURE_UNIT_ID) naming the key path, never the id.
+    """
+    known = frozenset(name for name in ids if not name.replace(".", "").isdigit())
+    paths = sorted(path for path, text in _texts(determination, "") if text in known)
+    if paths:
+        raise DisclosureError(
+            Fault(
+                code="DISCLOSURE_UNIT_ID",
+                cause="The id of a unit would be released.",
+                fix="Rename the column, cohort or period that carries an id, or report this: no id may get so far.",
+                place=Place(file="release/determination.json", key=path),
+            )
+            for path in paths
+        )
+
+
+def _texts(value: Json, path: str) -> Iterator[tuple[str, str]]:
+    """Every text of a JSON value with its key path."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{path}[{index}]")

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from evaltool.bundle import layout
 from evaltool.bundle.data_copy import copy_data
 from evaltool.bundle.describe import crate_bytes, readme_bytes
-from evaltool.bundle.determination import determination_bytes
+from evaltool.bundle.determination import determination_bytes, determination_of, refuse_unit_ids
 from evaltool.bundle.exchange import recover, written_beside
 from evaltool.bundle.manifest import write_manifest
 from evaltool.bundle.members import FolderMembers, Members, open_members
@@ -45,6 +45,9 @@ def write_bundle(run: Run, folder: str | Path, *, roster: pd.DataFrame | None = 
 
 def write_parts(run: Run, work: Path, *, roster: pd.DataFrame | None = None) -> None:
     """Write plan, lock, data copies, determination and evidence into ``work``: everything before the reports."""
+    ids = {name for entry in run.ledger.entries for name in entry.members}
+    ids |= set() if roster is None else {str(unit) for unit in roster["unit"]}
+    refuse_unit_ids(determination_of(run), ids)
     (work / layout.RELEASE).mkdir(parents=True, exist_ok=True)
     (work / layout.EVIDENCE).mkdir(exist_ok=True)
     _write_plan(run, work)
