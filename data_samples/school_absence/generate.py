@@ -41,12 +41,12 @@ class Scenario:
     drift: float = 0.0
     """Monthly change of the programme schools that has nothing to do with the programme, relative to the average."""
     drift_months: tuple[int, int] = (0, 0)
-    """From when to when that change goes on, in months since the start of the programme."""
+    """From when to when that change goes on, as indices into MONTHS."""
 
-    def elsewhere(self, since: int) -> float:
-        """What the drift has come to by ``since`` months after the start, relative to the average."""
+    def elsewhere(self, month: int) -> float:
+        """What the drift has come to in ``month``, relative to the average."""
         first, last = self.drift_months
-        return self.drift * (min(max(since, first), last) - first)
+        return self.drift * (min(max(month, first), last) - first)
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def panel(scenario: Scenario = SCENARIO) -> tuple[list[str], list[tuple[int, flo
     for school in schools(scenario, rng):
         for month, label in enumerate(MONTHS):
             joins, since = school.start >= 0, month - school.start
-            change = scenario.elsewhere(since) if joins else 0.0
+            change = scenario.elsewhere(month) if joins else 0.0
             without = school.level + AVERAGE * (SEASON[month % len(SEASON)] - 1.0 + change) - 0.002 * month
             effect = scenario.ramp[min(since, len(scenario.ramp) - 1)] if joins and since >= 0 else 0.0
             expected = without * (1.0 + effect)
