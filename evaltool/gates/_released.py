@@ -12,12 +12,13 @@ the truth.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from evaltool.numerics.disclosure import Sum, name_of
+from evaltool.numerics.disclosure import ADDS_UP, Sum, name_of
 from evaltool.records.design import Design
 from evaltool.records.estimate import Element, Estimate
 from evaltool.records.evidence import EstimateKey
@@ -38,14 +39,24 @@ class Released:
         if count is not None:
             self.counts[name] = float(count)
 
-    def relate(self, total: str, parts: list[str]) -> None:
-        """An addition, where every part is released and it holds: one that does not hold reveals nothing."""
+    def relate(self, total: str, parts: list[str]) -> bool:
+        """Note an addition where every part is released and it holds; one that does not hold reveals nothing."""
         names = {total, *parts}
-        if not parts or not names <= set(self.counts) or len(names) != len(parts) + 1:
-            return
-        if abs(sum(self.counts[part] for part in parts) - self.counts[total]) < 0.5:  # noqa: PLR2004 - less than half a person
-            self.counts[total] = float(sum(self.counts[part] for part in parts))
-            self.sums.append(Sum(total, tuple(sorted(parts))))
+        if not parts or not names <= self.counts.keys() or len(names) != len(parts) + 1:
+            return False
+        if not _equal(sum(self.counts[part] for part in parts), self.counts[total]):
+            return False
+        self.sums.append(Sum(total, tuple(sorted(parts))))
+        return True
+
+    def relate_first(self, total: str, choices: list[list[str]]) -> None:
+        """Note the first of several possible additions that holds."""
+        any(self.relate(total, parts) for parts in choices)
+
+
+def _equal(one: float, other: float) -> bool:
+    """Equal up to the rounding of sums of weights."""
+    return math.isclose(one, other, rel_tol=ADDS_UP, abs_tol=ADDS_UP)
 
 
 def released(
@@ -57,7 +68,7 @@ def released(
     _design(out, design, weights=weights)
     for key, estimate in estimates.items():
         _estimate(out, estimate, "" if key == headline.key else f"@{key}", size, weights=weights)
-    _totals(out, design)
+    _relate_design(out, design, estimates, headline)
     return out
 
 
@@ -119,35 +130,46 @@ def _element_name(element: Element, arm: str) -> str:
 
 
 def _relate_cells(out: Released, estimate: Estimate, suffix: str) -> None:
-    """A cohort counts the same in each table; event times and calendar periods add cells; series repeat an arm."""
+    """A cohort counts the same in each table; event times and calendar periods add up cohorts."""
     events: dict[int, list[str]] = {}
     calendar: dict[int, list[str]] = {}
     for cell in estimate.cells:
         if cell.group is None:
             continue
-        name = _element_name(cell, "treated") + suffix
-        out.relate(name_of("cohort", cell.group), [name])
-        events.setdefault(cell.element - cell.group, []).append(name)
+        cohort = name_of("cohort", cell.group)
+        out.relate(cohort, [_element_name(cell, "treated") + suffix])
+        events.setdefault(cell.element - cell.group, []).append(cohort)
         if cell.element >= cell.group:
-            calendar.setdefault(cell.element, []).append(name)
+            calendar.setdefault(cell.element, []).append(cohort)
     for event, parts in events.items():
         out.relate(name_of("event", event, "treated") + suffix, parts)
     for period, parts in calendar.items():
         out.relate(name_of("calendar", period, "treated") + suffix, parts)
     for group in estimate.groups:
         out.relate(name_of("cohort", group.element), [_element_name(group, "treated") + suffix])
-    for point in estimate.series:
-        name = name_of("series", point.arm, point.period) + suffix
-        if name_of("arm", point.arm) + suffix in out.counts:
-            out.relate(name_of("arm", point.arm) + suffix, [name])
 
 
-def _totals(out: Released, design: Design) -> None:
-    """Cohorts add up to arms, arms to all analysed, analysed and dropped to all submitted."""
-    starts = [c for c in design.summary.cohorts if c.start is not None]
-    out.relate(name_of("arm", "treated"), sorted({name_of("cohort", c.start or 0) for c in starts}))
-    if name_of("cohort", "never") in out.counts:
-        out.relate(name_of("arm", "comparison"), [name_of("cohort", "never")])
+def _relate_design(
+    out: Released, design: Design, estimates: Mapping[EstimateKey, Estimate], headline: Estimate
+) -> None:
+    """Cohorts add up to arms and comparisons, arms to all analysed, analysed and dropped to all submitted."""
+    starts = sorted({c.start for c in design.summary.cohorts if c.start is not None})
+    never = [name_of("cohort", "never")] if name_of("cohort", "never") in out.counts else []
+    later = [[*(name_of("cohort", s) for s in starts if s > start), *never] for start in (-math.inf, *starts)]
+    labels = {c.label: name_of("cohort", "never" if c.start is None else c.start) for c in design.summary.cohorts}
+    for key, estimate in estimates.items():
+        suffix = "" if key == headline.key else f"@{key}"
+        paid = {c.group for c in estimate.cells if c.group is not None and c.weight} or set(starts)
+        out.relate(name_of("arm", "treated") + suffix, [name_of("cohort", s) for s in starts if s in paid])
+        out.relate(
+            name_of("arm", "comparison") + suffix, [*(name_of("cohort", s) for s in starts if s not in paid), *never]
+        )
+        for element in (*estimate.cells, *estimate.path, *estimate.groups, *estimate.calendar):
+            out.relate_first(_element_name(element, "comparison") + suffix, later)
+        for point in estimate.series:
+            name = name_of("series", point.arm, point.period) + suffix
+            arm = name_of("arm", point.arm) + suffix
+            out.relate_first(name, [[labels.get(point.arm, name)], never if point.arm == "comparison" else [], [arm]])
     if design.summary.submitted_units:
         out.add(name_of("all", "analysed"), design.summary.analysed_units)
         out.add(name_of("all", "submitted"), design.summary.submitted_units)

@@ -2,7 +2,8 @@
 
 Clusters are the units, or the values of ``inference.cluster``. Printed: number of treated and of comparison clusters,
 the largest share of an arm's weight in one cluster (its leverage on that arm's mean), and the effective number of
-clusters. The comparison arm is the units that never start; where there are none, the cohort that starts last.
+clusters. The comparison arm is the units that do not start within the data; where there are none, the cohort
+that starts last.
 
 Statistic and threshold: clusters of the smaller arm against ``usable`` (10).
 
@@ -112,6 +113,8 @@ def _clusters(context: GateContext) -> Clusters | None:
         known = context.panel.frame.drop_duplicates("unit").set_index("unit")["cluster"]
         labels = known.reindex(labels)
     starts = roster["first_treated"].to_numpy(dtype=np.float64)
+    if context.panel is not None and context.panel.periods:
+        starts = np.where(starts > context.panel.periods[-1], np.inf, starts)
     last = np.inf if bool(np.any(np.isinf(starts))) else float(np.max(starts))
     weight = roster["weight"].to_numpy(dtype=np.float64)
     _names, codes = np.unique(labels.astype(str).to_numpy(dtype=np.str_), return_inverse=True)

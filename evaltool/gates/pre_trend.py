@@ -42,7 +42,7 @@ from evaltool.gates._common import (
     nearest,
 )
 from evaltool.language.numbers import number, p_value, percent
-from evaltool.numerics.inference import Floats, TestChoice, WaldTest, infer, wald
+from evaltool.numerics.inference import Floats, InferenceRule, WaldTest, infer, wald
 from evaltool.numerics.power import Trend, detectable_slope, linear_trend, wald_power
 from evaltool.records.base import Exact, Json, Record, Words
 from evaltool.records.estimate import Estimate
@@ -185,7 +185,7 @@ def _bound(context: GateContext, before: Before, power: float) -> Bound | None:
     if test is None or not finite(ahead, effect.value) or ahead <= 0:
         return None
     trend = linear_trend(before.coefficients, before.covariance, before.distances)
-    ends = infer(trend.slope, trend.se, TestChoice(level=level, df=context.headline.df))
+    ends = infer(trend.slope, trend.se, InferenceRule(level=level, df=context.headline.df))
     threshold = nearest(effect.value, context.thresholds)
     distance = abs(effect.value - threshold)
     return Bound(

@@ -20,7 +20,8 @@ to a known total below the minimum, the smallest count still shown that enters o
 nothing can be worked out. Ties go by name, so the result does not depend on order.
 
 Sources: Statistics Denmark's and OpenSAFELY's output rules for the minimum; Willenborg & de Waal (2001), chapter 8, for
-complementary suppression. Cost: cubic in the number of hidden counts of one connected set of tables.
+complementary suppression. Counts that are equal by construction (a cohort in every table) are one unknown; the cost
+is cubic in the number of different unknowns that are hidden.
 """
 
 from __future__ import annotations
@@ -82,19 +83,41 @@ def suppress(
     Raises KeyError when a sum names an unknown count, ValueError when a sum does not add up or a count is negative
     or not finite: a wrong equation would hide the wrong cells.
     """
-    equations = tuple(sorted(set(sums), key=lambda s: s.names))
-    _check(counts, equations)
-    primary = frozenset(name for name, count in counts.items() if 0 < count < minimum)
-    hidden = set(primary)
-    while True:
-        exposed = _exposed(counts, equations, hidden, minimum)
-        if not exposed:
-            return Suppression(primary=primary, complementary=frozenset(hidden - primary))
+    stated = tuple(sorted(set(sums), key=lambda s: s.names))
+    _check(counts, stated)
+    same = _classes(counts, stated)
+    sizes = {same[name]: counts[name] for name in counts}
+    last = {same[name] for name in keep if name in same}
+    merged = {Sum(same[s.total], tuple(sorted(same[part] for part in s.parts))) for s in stated if len(s.parts) > 1}
+    equations = tuple(sorted(merged, key=lambda s: s.names))
+    small = {name for name, count in sizes.items() if 0 < count < minimum}
+    hidden = set(small)
+    while exposed := _exposed(sizes, equations, hidden, minimum):
         touching = {name for equation in equations if exposed & set(equation.names) for name in equation.names}
-        candidates = sorted(touching - hidden, key=lambda name: (name in keep, counts[name] == 0, counts[name], name))
+        candidates = sorted(touching - hidden, key=lambda name: (name in last, sizes[name] == 0, sizes[name], name))
         if not candidates:
-            return Suppression(primary=primary, complementary=frozenset(hidden - primary))
+            break
         hidden.add(candidates[0])
+    return Suppression(
+        primary=frozenset(name for name in counts if same[name] in small),
+        complementary=frozenset(name for name in counts if same[name] in hidden - small),
+    )
+
+
+def _classes(counts: Mapping[str, float], sums: Sequence[Sum]) -> dict[str, str]:
+    """Name → the first name of those that must be equal to it (a total with a single part is that part)."""
+    parent = {name: name for name in counts}
+
+    def root(name: str) -> str:
+        while parent[name] != name:
+            name = parent[name]
+        return name
+
+    for equation in sums:
+        if len(equation.parts) == 1:
+            first, second = sorted((root(equation.total), root(equation.parts[0])))
+            parent[second] = first
+    return {name: root(name) for name in counts}
 
 
 def _check(counts: Mapping[str, float], equations: Sequence[Sum]) -> None:
