@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
 import pytest
 from payment_cases import plan, rule
 
@@ -21,7 +24,7 @@ COHORTS = [
 UNWEIGHTED = [{k: v for k, v in cohort.items() if k != "weight"} for cohort in COHORTS]
 
 
-def people(*cohorts):
+def people(*cohorts: Mapping[str, object]) -> dict[str, object]:
     return {
         "eligibility": {"en": "x"},
         "unit": "person",
@@ -59,13 +62,15 @@ CASES = [
 
 
 @pytest.mark.parametrize(("stated", "method", "cohorts", "codes"), CASES)
-def test_rules_are_refused_by_code(stated, method, cohorts, codes):
+def test_rules_are_refused_by_code(
+    stated: Mapping[str, object], method: Method, cohorts: Sequence[Mapping[str, object]], codes: list[str]
+) -> None:
     found = refusals(plan([stated], population=people(*cohorts)), method, registry.mechanism)
     assert [fault.code for fault in found] == codes
     assert all(fault.place.key.startswith("payment.rule[0]") or fault.place.key == "mechanism" for fault in found)
 
 
-def test_every_rule_is_looked_at_and_faults_come_in_the_plans_order():
+def test_every_rule_is_looked_at_and_faults_come_in_the_plans_order() -> None:
     rules = [rule(basis=None), rule(id="r2", inclusive=None), TARIFF | {"id": "r3"}]
     found = refusals(plan(rules), DID, registry.mechanism)
     assert [(f.code, f.place.key) for f in found] == [
@@ -75,14 +80,12 @@ def test_every_rule_is_looked_at_and_faults_come_in_the_plans_order():
     ]
 
 
-def test_a_relative_estimand_needs_an_estimator_that_gives_relative_effects():
+def test_a_relative_estimand_needs_an_estimator_that_gives_relative_effects() -> None:
     agreed = plan([TARIFF], estimand={"outcome": "absence", "scale": "relative", "denominator": "baseline"})
     assert [f.code for f in refusals(agreed, COUNT, registry.mechanism)] == ["PLAN_NO_RELATIVE_EFFECT"]
 
 
-def test_a_mechanism_for_effects_refuses_counts():
-    from dataclasses import replace  # noqa: PLC0415 - only this test makes a mechanism up
-
+def test_a_mechanism_for_effects_refuses_counts() -> None:
     only_effects = replace(registry.mechanism("step_tiers"), uses="effect")
     found = refusals(plan(), COUNT, lambda _: only_effects)
     assert [f.code for f in found] == ["PLAN_MECHANISM_KIND"]
