@@ -124,6 +124,22 @@ def _fault(item: Mapping[str, object]) -> Fault:
     )
 
 
+def unexpected(error: Exception) -> Fault:
+    """A fault of ours, or of the machine, in one sentence with the way to the whole story."""
+    if isinstance(error, OSError):
+        return Fault(
+            code="RUN_SYSTEM",
+            cause=f"The system refused: {error.strerror or error}.",
+            fix="Check the path, the permissions and the space left.",
+            place=Place(file=str(error.filename) if error.filename else None),
+        )
+    return Fault(
+        code="RUN_UNEXPECTED",
+        cause=f"Something went wrong that should not: {type(error).__name__}: {error}",
+        fix="Run again with EVALTOOL_DEBUG=1 and report what it prints, with the plan if it may be shared.",
+    )
+
+
 def _died(code: int, noise: str) -> Fault:
     """What to say of a child that ended without reporting."""
     tail = " ".join(noise.split()[-40:])

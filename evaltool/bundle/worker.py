@@ -7,12 +7,13 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from datetime import date
 from pathlib import Path
 from typing import TextIO
 
-from evaltool.bundle.pinned import current_settings, fault_as_json
-from evaltool.errors import EXIT_INTERRUPTED, EvaltoolError
+from evaltool.bundle.pinned import current_settings, fault_as_json, unexpected
+from evaltool.errors import EXIT_INTERRUPTED, EvaltoolError, RunError
 
 
 def main() -> int:
@@ -27,6 +28,9 @@ def main() -> int:
     except EvaltoolError as error:
         faults = [fault_as_json(fault) for fault in error.faults]
         _send(events, {"event": "error", "family": error.family, "faults": faults})
+    except Exception as error:  # noqa: BLE001 - the last place where a message can be made of it
+        traceback.print_exc()
+        _send(events, {"event": "error", "family": RunError.family, "faults": [fault_as_json(unexpected(error))]})
     return 0
 
 

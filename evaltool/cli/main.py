@@ -12,9 +12,10 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from evaltool.bundle.pinned import unexpected
 from evaltool.cli import check, demo, explain, lock, methods, new, report, run, schema, verify
 from evaltool.cli.output import complain
-from evaltool.errors import EXIT_INTERRUPTED, EXIT_OK, EvaltoolError, Fault, Place, RunError, UsageError
+from evaltool.errors import EXIT_INTERRUPTED, EXIT_OK, EvaltoolError, Fault, RunError, UsageError
 
 HELP = """Did the intervention work, and is the payment due?
 
@@ -98,13 +99,5 @@ def _unexpected(error: Exception, *, as_json: bool) -> int:
     """A fault of ours, or of the machine: short, with the way to the whole story."""
     if os.environ.get("EVALTOOL_DEBUG"):
         traceback.print_exc()
-    if isinstance(error, OSError):
-        cause = f"The system refused: {error.strerror or error}"
-        fix = "Check the path, the permissions and the space left."
-        fault = Fault("RUN_SYSTEM", cause, fix, Place(file=str(error.filename) if error.filename else None))
-    else:
-        cause = f"Something went wrong that should not: {type(error).__name__}: {error}"
-        fix = "Run again with EVALTOOL_DEBUG=1 and report what it prints, with the plan if it may be shared."
-        fault = Fault("RUN_UNEXPECTED", cause, fix)
-    complain(RunError(fault), as_json=as_json)
+    complain(RunError(unexpected(error)), as_json=as_json)
     return RunError.exit_code
