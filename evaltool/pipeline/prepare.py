@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Generic, TypeVar
 
 from evaltool import registry
-from evaltool.errors import Fault, Place, PlanError
+from evaltool.errors import Fault, Place, PlanError, did_you_mean
 from evaltool.payment import refusals as payment
 from evaltool.records.base import Record
 from evaltool.records.options import parse_options
@@ -32,16 +33,17 @@ class Method:
 def plan_refusals(plan: EvaluationPlan) -> tuple[Fault, ...]:
     """Every reason, known before data, why this plan cannot be carried out: methods, options, basis, mechanisms."""
     faults: list[Fault] = []
-    for attempt in (lambda: primary_method(plan), lambda: _mechanism_terms(plan), lambda: _gate_options(plan)):
+    attempts: tuple[Callable[[EvaluationPlan], object], ...] = (primary_method, _mechanism_terms, _gate_options)
+    for attempt in attempts:
         try:
-            attempt()
+            attempt(plan)
         except PlanError as error:
             faults.extend(error.faults)
     for index, sensitivity in enumerate(plan.sensitivity):
-        try:
-            sensitivity_method(plan, sensitivity, f"sensitivity[{index}]")
-        except PlanError as error:
-            faults.extend(error.faults)
+        tried = _either(partial(sensitivity_method, plan, sensitivity, f"sensitivity[{index}]"))
+        faults.extend(tried.faults)
+        if tried.value is not None:
+            faults.extend(_covariate_faults(plan, tried.value.options, f"sensitivity[{index}].options"))
     if not faults:
         faults.extend(_capability_faults(plan))
         faults.extend(payment.refusals(plan, _paid_method(plan), registry.mechanism))
@@ -128,6 +130,23 @@ def _gate_options(plan: EvaluationPlan) -> None:
         raise PlanError(faults)
 
 
+def _covariate_faults(plan: EvaluationPlan, options: Record, key: str) -> list[Fault]:
+    """Covariates an option names that no data column declares."""
+    named: object = getattr(options, "covariates", ())
+    known = [column.name for column in plan.columns("covariate")]
+    return [
+        Fault(
+            code="PLAN_UNKNOWN_COVARIATE",
+            cause=f"No data column with role 'covariate' is called '{name}'.",
+            fix="Declare it under [[data.column]] with role = 'covariate', or correct the name.",
+            place=Place(key=f"{key}.covariates"),
+            suggestion=did_you_mean(str(name), known),
+        )
+        for name in (named if isinstance(named, tuple) else ())
+        if name not in known
+    ]
+
+
 def _paid_method(plan: EvaluationPlan) -> payment.Method:
     """What payment needs to know of the plan's estimator."""
     can = registry.estimator(plan.estimator.method).capabilities
@@ -153,6 +172,7 @@ def _capability_faults(plan: EvaluationPlan) -> list[Fault]:
     if (plan.estimand.target == "NONE") == (can.kind == "effect"):
         wanted = "ATT" if can.kind == "effect" else "NONE"
         refuse("estimand.target", f"estimates '{can.kind}', not '{plan.estimand.target}'.", f"Use target = '{wanted}'.")
+    faults.extend(_covariate_faults(plan, primary_method(plan).options, "estimator.options"))
     for role in can.needs:
         if role == "outcome" and all(plan.outcome_column(o.id) for o in plan.outcome):
             continue
