@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
 import pandas as pd
 
 from evaltool.records.base import Record, seal_of
+from evaltool.records.design import DesignCohort
 from evaltool.records.panel import Panel
 
 
@@ -36,3 +38,18 @@ def design_seal(method: str, options: Record, roster: pd.DataFrame | None) -> st
         lines = "\n".join(f"{unit!r}\t{start!r}\t{weight!r}" for unit, start, weight in rows)
         digest = hashlib.sha256(lines.encode()).hexdigest()
     return seal_of({"method": method, "options": options.to_json(), "roster": digest})
+
+
+def cohorts_of(panel: Panel, roster: pd.DataFrame, *, never: str) -> tuple[DesignCohort, ...]:
+    """The cohorts in order of start; those who never start come last under the label ``never``."""
+    start = roster["first_treated"].to_numpy(dtype=float)
+    weight = roster["weight"].to_numpy(dtype=float)
+    return tuple(
+        DesignCohort(
+            label=panel.label(int(g)) if np.isfinite(g) else never,
+            start=int(g) if np.isfinite(g) else None,
+            units=int(np.sum(start == g)),
+            weight=float(np.sum(weight[start == g])),
+        )
+        for g in np.unique(start)
+    )

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Literal
 
-from evaltool.numerics.inference import TestChoice, infer
+from evaltool.numerics.inference import InferenceRule, infer
 from evaltool.records.estimate import Interval, Relative
 from evaltool.records.plugins import EstimationRequest
 
 
-def test_choice(request: EstimationRequest, df: float | None = None) -> TestChoice:
+def inference_rule(request: EstimationRequest, *, df: float | None = None) -> InferenceRule:
     """The plan's confidence level and sides, with the outcome's direction of good."""
-    return TestChoice(
+    return InferenceRule(
         level=float(request.inference.level), sides=request.inference.sides, good=request.outcome.direction, df=df
     )
 
 
-def interval_and_p(value: float, se: float | None, choice: TestChoice) -> tuple[Interval | None, float | None]:
+def interval_and_p(value: float, se: float | None, rule: InferenceRule) -> tuple[Interval | None, float | None]:
     """The interval and the p-value of the test it inverts; (None, None) without a standard error."""
     if se is None:
         return None, None
-    found = infer(value, se, choice)
+    found = infer(value, se, rule)
     return Interval(lower=found.lower, upper=found.upper, level=found.level), found.p_value
 
 
@@ -33,12 +33,12 @@ def relative_effect(
     value: float,
     se: float | None,
     *,
-    choice: TestChoice,
+    rule: InferenceRule,
     denominator: Literal["counterfactual", "baseline"],
     denominator_value: float,
 ) -> Relative:
     """A relative effect with its own interval and p-value."""
-    interval, p_value = interval_and_p(value, se, choice)
+    interval, p_value = interval_and_p(value, se, rule)
     return Relative(
         value=value,
         se=se,

@@ -52,7 +52,7 @@ class Layout:
         """Number of units."""
         return self.offsets[-1]
 
-    def slice_of(self, cohort: int) -> slice:
+    def slice_of(self, cohort: int) -> slice[int, int, None]:
         """Rows of a cohort."""
         return slice(self.offsets[cohort], self.offsets[cohort + 1])
 

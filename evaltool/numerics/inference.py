@@ -25,7 +25,7 @@ SMALLEST_LEVEL = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class TestChoice:
+class InferenceRule:
     """How to test: confidence level, sides, which way is good (one-sided tests), degrees of freedom (None: normal)."""
 
     level: float
@@ -60,27 +60,27 @@ class Inference:
     df: float | None
 
 
-def infer(effect: float, se: float, choice: TestChoice) -> Inference:
+def infer(effect: float, se: float, rule: InferenceRule) -> Inference:
     """Test ``effect = 0`` and invert the test. Raises ValueError unless ``effect`` is finite and ``se > 0``."""
     if not (math.isfinite(effect) and math.isfinite(se) and se > 0.0):
         message = f"a test needs a finite effect and a positive standard error, got {effect!r} and {se!r}"
         raise ValueError(message)
-    law = stats.norm() if choice.df is None else stats.t(choice.df)
+    law = stats.norm() if rule.df is None else stats.t(rule.df)
     statistic = effect / se
-    if choice.sides == "two":
+    if rule.sides == "two":
         p_value = 2.0 * float(law.sf(abs(statistic)))
-        critical = float(law.isf((1.0 - choice.level) / 2.0))
+        critical = float(law.isf((1.0 - rule.level) / 2.0))
     else:
-        towards_good = statistic if choice.good == "increase" else -statistic
+        towards_good = statistic if rule.good == "increase" else -statistic
         p_value = float(law.sf(towards_good))
-        critical = float(law.isf(1.0 - choice.level))
+        critical = float(law.isf(1.0 - rule.level))
     return Inference(
         statistic=statistic,
         p_value=min(p_value, 1.0),
         lower=effect - critical * se,
         upper=effect + critical * se,
-        level=choice.level,
-        df=choice.df,
+        level=rule.level,
+        df=rule.df,
     )
 
 
@@ -93,7 +93,7 @@ def influence_sums(influence: Floats, clusters: Ints | None) -> Floats:
         return influence
     size = int(clusters.max()) + 1
     if influence.ndim == 1:
-        return np.bincount(clusters, weights=influence, minlength=size)
+        return np.bincount(clusters, weights=influence, minlength=size).astype(np.float64)
     columns = [np.bincount(clusters, weights=influence[:, k], minlength=size) for k in range(influence.shape[1])]
     return np.column_stack(columns)
 
@@ -137,3 +137,8 @@ def wald(effects: Floats, covariance: Floats) -> WaldTest | None:
     z = effects / scale
     statistic = float(z @ np.linalg.solve(correlation, z))
     return WaldTest(statistic=statistic, df=k, p_value=float(stats.chi2.sf(statistic, k)))
+
+
+def normal_quantile(probability: float) -> float:
+    """The value below which a standard normal variable falls with this probability (0 < probability < 1)."""
+    return float(stats.norm.ppf(probability))

@@ -30,7 +30,7 @@ class Regressors:
     where: str
     """Completes "in …", for messages: "cohort 2006, period 2007"."""
 
-    def rows(self, keep: slice | Floats) -> Regressors:
+    def rows(self, keep: slice[int, int, None]) -> Regressors:
         """The same regressors on some rows."""
         return Regressors(matrix=self.matrix[keep], names=self.names, where=self.where)
 
@@ -154,7 +154,7 @@ def _log_likelihood(eta: Floats, d: Floats, weight: Floats) -> float:
     return float(weight @ (d * eta - np.logaddexp(0.0, eta)))
 
 
-def _half_until_better(  # noqa: PLR0913, PLR0917 - the state of one Newton step, used once
+def _half_until_better(
     basis: Floats, d: Floats, weight: Floats, b: Floats, move: Floats, value: float
 ) -> tuple[Floats, float]:
     """The Newton step, halved until the likelihood does not fall beyond rounding."""
@@ -172,7 +172,7 @@ def _inverse_information(matrix: Floats, weights: Floats) -> Floats:
     """(X'WX)⁻¹ through the triangular factor of √W X."""
     scaled = matrix * np.sqrt(weights)[:, None]
     length = np.sqrt(np.einsum("ij,ij->j", scaled, scaled))
-    r = np.linalg.qr(scaled / length, mode="r")
+    _, r = np.linalg.qr(scaled / length)
     inverse = linalg.solve_triangular(r, np.eye(r.shape[0]))
     return (inverse @ inverse.T) / np.outer(length, length)
 
@@ -191,7 +191,7 @@ def _separation(x: Regressors, d: Floats) -> RunError:
     return RunError(
         Fault(
             code="RUN_SEPARATION",
-            cause=f"In {x.where}, {who} the treated from the comparison units completely: there is no propensity score.",
+            cause=f"In {x.where}, {who} treated from comparison units completely: there is no propensity score.",
             fix='Leave the covariate out, choose comparable units, or use method = "reg".',
             place=Place(key="estimator.options.covariates", column=alone[0] if alone else None),
         )

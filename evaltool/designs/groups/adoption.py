@@ -29,10 +29,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from evaltool.designs._roster import design_seal, unit_table
+from evaltool.designs._roster import cohorts_of, design_seal, unit_table
 from evaltool.errors import DataError, Fault, Place
 from evaltool.records.base import Record
-from evaltool.records.design import Design, DesignCohort, DesignSummary
+from evaltool.records.design import Design, DesignSummary
 from evaltool.records.ledger import Ledger, LedgerEntry, LedgerReason
 from evaltool.records.panel import Panel
 from evaltool.records.plugins import DesignPlugin, DesignRequest
@@ -71,7 +71,7 @@ def build(request: DesignRequest) -> Design:
     summary = DesignSummary(
         method=NAME,
         comparison=_comparison(request),
-        cohorts=_cohorts(panel, roster),
+        cohorts=cohorts_of(panel, roster, never="never"),
         periods=len(panel.periods),
         seal=design_seal(NAME, request.options, roster),
         submitted_units=len(units),
@@ -135,22 +135,6 @@ def _entries(
             members=tuple(members[:MEMBERS]),
         ),
     )
-
-
-def _cohorts(panel: Panel, roster: pd.DataFrame) -> tuple[DesignCohort, ...]:
-    """The cohorts in order of start, never-treated last."""
-    found = []
-    for start, rows in roster.groupby("first_treated", sort=True):
-        finite = np.isfinite(float(start))
-        found.append(
-            DesignCohort(
-                label=panel.label(int(start)) if finite else "never",
-                start=int(start) if finite else None,
-                units=len(rows),
-                weight=float(rows["weight"].sum()),
-            )
-        )
-    return tuple(found)
 
 
 PLUGIN = DesignPlugin(name=NAME, title="Cohorts by first treated period", options=AdoptionOptions, build=build)

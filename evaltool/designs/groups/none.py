@@ -24,11 +24,9 @@ Reference implementation and agreed tolerance
 
 from __future__ import annotations
 
-import numpy as np
-
-from evaltool.designs._roster import design_seal, unit_table
+from evaltool.designs._roster import cohorts_of, design_seal, unit_table
 from evaltool.records.base import Record
-from evaltool.records.design import Design, DesignCohort, DesignSummary
+from evaltool.records.design import Design, DesignSummary
 from evaltool.records.plugins import DesignPlugin, DesignRequest
 
 NAME = "groups.none"
@@ -45,21 +43,10 @@ def build(request: DesignRequest) -> Design:
         summary = DesignSummary(method=NAME, comparison="none", seal=design_seal(NAME, request.options, None))
         return Design(summary=summary)
     roster = unit_table(panel)
-    cohorts = []
-    for start, rows in roster.groupby("first_treated", sort=True):
-        finite = bool(np.isfinite(float(start)))
-        cohorts.append(
-            DesignCohort(
-                label=panel.label(int(start)) if finite else "all",
-                start=int(start) if finite else None,
-                units=len(rows),
-                weight=float(rows["weight"].sum()),
-            )
-        )
     summary = DesignSummary(
         method=NAME,
         comparison="none",
-        cohorts=tuple(cohorts),
+        cohorts=cohorts_of(panel, roster, never="all"),
         periods=len(panel.periods),
         seal=design_seal(NAME, request.options, roster),
         submitted_units=len(roster),

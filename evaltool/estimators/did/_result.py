@@ -9,16 +9,16 @@ import numpy as np
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators._inference import (
+    inference_rule,
     interval_and_p,
     relative_effect,
     sides_convention,
     statistic_of,
-    test_choice,
 )
 from evaltool.estimators.did._aggregate import Aggregates, Part
 from evaltool.estimators.did._layout import Arranged
 from evaltool.numerics.group_time import NEVER, Cell, Combination, equally, influence_of, value_of
-from evaltool.numerics.inference import TestChoice, influence_covariance, influence_se
+from evaltool.numerics.inference import InferenceRule, influence_covariance, influence_se
 from evaltool.records.estimate import AbsentReason, Counts, Element, Estimate, Relative, SeriesPoint
 from evaltool.records.panel import FloatArray
 from evaltool.records.plugins import EstimationRequest
@@ -27,14 +27,6 @@ FEW_TREATED = 5
 """Below this many treated clusters an analytic standard error is not to be relied on (Ferman & Pinto 2019)."""
 NOISE = 1e-13
 """A standard error below this share of the outcome's size is rounding, not variation."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Headline:
-    """Which average is the headline, and what it is an estimate of."""
-
-    combination: Combination
-    estimand: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,11 +41,21 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Headline:
+    """Which average is the headline, and what it is an estimate of."""
+
+    combination: Combination
+    estimand: str
+    basis: Body | None = None
+    """Cells of the headline where they are not those of the path."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Spread:
     """Standard errors for combinations of one panel."""
 
     body: Body
-    choice: TestChoice
+    rule: InferenceRule
     floor: float
 
     def influence(self, combination: Combination) -> FloatArray:
@@ -65,10 +67,9 @@ class _Spread:
         treated, comparison = arms(self.body, combination)
         clusters = self.body.arranged.clusters
         ids = np.arange(treated.shape[0]) if clusters is None else clusters
-        one_treated = np.unique(ids[treated]).shape[0] == 1
-        if one_treated:
-            alone = np.unique(ids[comparison]).shape[0] == 1
-            return None, "ONE_UNIT_PER_ARM" if alone else "TOO_FEW_CLUSTERS"
+        sizes = [np.unique(ids[arm]).shape[0] for arm in (treated, comparison)]
+        if min(sizes) == 1:
+            return None, "ONE_UNIT_PER_ARM" if max(sizes) == 1 else "TOO_FEW_CLUSTERS"
         se = influence_se(influence, clusters)
         return (se, None) if se > self.floor else (None, "NO_VARIATION")
 
@@ -87,18 +88,21 @@ def arms(body: Body, combination: Combination) -> tuple[np.ndarray[tuple[int], n
 
 def finish(request: EstimationRequest, method: str, headline: Headline, body: Body) -> Estimate:
     """The estimate. Raises RunError (RUN_ZERO_DENOMINATOR) when a relative effect was agreed and cannot be formed."""
-    layout, cells = body.arranged.layout, body.cells
-    choice = test_choice(request)
-    spread = _Spread(body, choice, NOISE * float(np.max(np.abs(layout.outcome))))
+    main = headline.basis or body
+    cells = main.cells
+    rule = inference_rule(request)
+    floor = NOISE * float(np.max(np.abs(body.arranged.layout.outcome)))
+    spread = _Spread(main, rule, floor)
     combination = headline.combination
     influence = spread.influence(combination)
     att = value_of(cells, combination)
     se, absent = spread.se(combination, influence)
-    interval, p_value = interval_and_p(att, se, choice)
+    interval, p_value = interval_and_p(att, se, rule)
     observed = value_of(cells, combination, "observed")
-    counts = _counts(body, combination)
+    counts = _counts(main, combination)
     few = counts.treated_clusters is not None and counts.treated_clusters < FEW_TREATED
-    path, covariance = _path(spread)
+    by_cell = _Spread(body, rule, floor)
+    path, covariance = _path(by_cell)
     return Estimate(
         key=request.key,
         method=method,
@@ -117,9 +121,9 @@ def finish(request: EstimationRequest, method: str, headline: Headline, body: Bo
         baseline=value_of(cells, combination, "baseline"),
         relative=_relative(request, spread, combination, None if se is None else influence),
         path=path,
-        groups=tuple(_element(spread, "group", part) for part in body.aggregates.groups),
-        calendar=tuple(_element(spread, "calendar", part) for part in body.aggregates.calendar),
-        cells=_cell_elements(spread, combination),
+        groups=tuple(_element(by_cell, "group", part) for part in body.aggregates.groups),
+        calendar=tuple(_element(by_cell, "calendar", part) for part in body.aggregates.calendar),
+        cells=_cell_elements(by_cell, None if headline.basis else combination),
         event_covariance=covariance,
         series=_series(body.arranged),
         conventions={**body.conventions, **_inference_conventions(request, body, counts)},
@@ -174,7 +178,7 @@ def _relative(
         if name == "counterfactual":
             below = below - influence
         se = influence_se((influence - relative * below) / value, body.arranged.clusters) or None
-    return relative_effect(relative, se, choice=spread.choice, denominator=name, denominator_value=value)
+    return relative_effect(relative, se, rule=spread.rule, denominator=name, denominator_value=value)
 
 
 def _element(spread: _Spread, kind: Literal["event", "group", "calendar"], part: Part) -> Element:
@@ -183,7 +187,7 @@ def _element(spread: _Spread, kind: Literal["event", "group", "calendar"], part:
     reference = all(body.cells[k].influence is None for k in part.chosen)
     att = value_of(body.cells, part.combination)
     se = None if reference else spread.se(part.combination, spread.influence(part.combination))[0]
-    interval, p_value = interval_and_p(att, se, spread.choice)
+    interval, p_value = interval_and_p(att, se, spread.rule)
     treated, comparison = arms(body, part.combination)
     labels = dict(zip(body.arranged.layout.periods, body.arranged.labels, strict=True))
     label = f"{part.element:+d}" if kind == "event" and part.element else str(part.element)
@@ -213,7 +217,7 @@ def _path(spread: _Spread) -> tuple[tuple[Element, ...], tuple[tuple[float, ...]
     return elements, tuple(tuple(float(v) for v in row) for row in covariance)
 
 
-def _cell_elements(spread: _Spread, headline: Combination) -> tuple[Element, ...]:
+def _cell_elements(spread: _Spread, headline: Combination | None) -> tuple[Element, ...]:
     """Every ATT(g, t) with its weight in the headline."""
     body = spread.body
     layout = body.arranged.layout
@@ -222,7 +226,7 @@ def _cell_elements(spread: _Spread, headline: Combination) -> tuple[Element, ...
         alone = equally(body.cells, [k], len(layout.starts))
         reference = cell.influence is None
         se = None if reference else spread.se(alone, spread.influence(alone))[0]
-        interval, p_value = interval_and_p(cell.att, se, spread.choice)
+        interval, p_value = interval_and_p(cell.att, se, spread.rule)
         rows = layout.slice_of(cell.cohort)
         found.append(
             Element(
@@ -237,7 +241,7 @@ def _cell_elements(spread: _Spread, headline: Combination) -> tuple[Element, ...
                 n_treated=rows.stop - rows.start,
                 n_comparison=sum(layout.offsets[c + 1] - layout.offsets[c] for c in cell.comparison),
                 reference=reference,
-                weight=float(headline.weights[k]),
+                weight=None if headline is None else float(headline.weights[k]),
             )
         )
     return tuple(found)

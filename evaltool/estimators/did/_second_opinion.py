@@ -35,7 +35,7 @@ def long_frame(request: EstimationRequest) -> pd.DataFrame:
             "period": frame["period"],
             "start": frame["first_treated"],
             "y": frame[f"y.{request.outcome.id}"],
-            "w": frame["weight"] if "weight" in frame else 1.0,
+            "w": frame.get("weight", 1.0),
             **columns,
         }
     )
@@ -74,6 +74,25 @@ def group_time_again(request: EstimationRequest, choices: Choices, covariates: t
         value=_average(table, request.estimand.aggregation),
         by=f"{route} on each pair of periods, averaged with pandas",
     )
+
+
+def two_by_two_again(
+    request: EstimationRequest, anticipation: int, method: str, covariates: tuple[str, ...], *, base: str
+) -> SecondOpinion:
+    """The effect of one common start from two rows per unit: the base, and the mean of the treated periods."""
+    frame = long_frame(request)
+    start = frame.loc[frame["start"] <= frame["period"].max(), "start"].min()
+    frame = frame[(frame["start"] == start) | (frame["start"] > frame["period"].max() + anticipation)]
+    untouched = frame[frame["period"] + anticipation < start]
+    last = untouched[untouched["period"] == untouched["period"].max()].set_index("unit")
+    before = last["y"] if base == "last_pre" else untouched.groupby("unit")["y"].mean()
+    after = frame[frame["period"] >= start].groupby("unit")["y"].mean()
+    kept = last[["start", "w", *(f"x.{name}" for name in covariates)]]
+    halves = [kept.assign(y=value, period=index).reset_index() for index, value in enumerate((before, after))]
+    rows = pd.concat(halves, ignore_index=True)
+    pieces = TwoByTwo(rows, rows["start"] == start, rows["period"] == 1, covariates)
+    route = "statsmodels" if covariates else "linearmodels.PanelOLS"
+    return SecondOpinion(value=pieces.effect(method), by=f"{route} on units collapsed to before and after")
 
 
 def _average(table: pd.DataFrame, kind: str) -> float:
