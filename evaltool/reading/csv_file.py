@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.csv as pc
@@ -140,7 +141,7 @@ def _table(text: str, form: CsvFormat, header: list[str], faults: DataFaults) ->
     last = text.rstrip("\r\n").count("\n") + 1
     kinds = {name: pa.string() for name in header}
 
-    def ragged(row: pc.InvalidRow) -> str:
+    def ragged(row: pc.InvalidRow) -> Literal["skip"]:
         line = row.number
         place = Place(file=faults.file, line=line)
         if row.actual_columns < row.expected_columns and line is not None and line >= last:
@@ -154,7 +155,7 @@ def _table(text: str, form: CsvFormat, header: list[str], faults: DataFaults) ->
 
     try:
         return pc.read_csv(
-            pa.BufferReader(text.encode("utf-8")),
+            io.BytesIO(text.encode("utf-8")),
             read_options=pc.ReadOptions(use_threads=False, column_names=header, skip_rows=0, skip_rows_after_names=1),
             parse_options=pc.ParseOptions(
                 delimiter=form.delimiter, newlines_in_values='"' in text, invalid_row_handler=ragged

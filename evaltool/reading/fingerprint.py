@@ -20,10 +20,10 @@ def fingerprint(columns: Columns) -> str:
     Independent of row order, column order, chunking and file format; columns that the plan does not declare do not
     count. −0.0 counts as 0.0. Rows left out later (missing values) count: it identifies what was delivered.
     """
-    named = dict(columns.values)
+    named = dict(columns.decoded)
     start = columns.spec.column("first_treated")
     if columns.starts is not None and start is not None:
-        named[start.name] = Values("number", columns.starts.values, columns.starts.missing, columns.starts.wrong)
+        named[start.name] = Values("number", columns.starts.times, columns.starts.missing, columns.starts.wrong)
     names = sorted(named)
     order = _order(columns, [named[name] for name in names])
     digest = hashlib.sha256()

@@ -21,7 +21,7 @@ FRAME = "frame"
 
 @runtime_checkable
 class ArrowFrame(Protocol):
-    """Any frame with the Arrow interface: polars, pyarrow, DuckDB relations, …"""
+    """Any frame with the Arrow interface, such as those of polars and pyarrow."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The frame as a stream of Arrow record batches."""
@@ -152,10 +152,12 @@ def _table(frame: pd.DataFrame | ArrowFrame, names: list[str]) -> RawTable:
     return RawTable(file=FRAME, columns=columns, rows=rows, line=lambda row: row + 1)
 
 
-def _arrow(series: pd.Series) -> pa.ChunkedArray | None:
+def _arrow(series: pd.Series[str]) -> pa.ChunkedArray[pa.Scalar[pa.DataType]] | None:
     """A pandas column as Arrow; None when its values have no common Arrow type."""
     try:
-        array = pa.array(series, from_pandas=True)
+        array: object = pa.array(series, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError):
         return None
-    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
+    if isinstance(array, pa.Array):
+        return pa.chunked_array([array])
+    return array if isinstance(array, pa.ChunkedArray) else None

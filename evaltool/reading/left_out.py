@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,22 +45,16 @@ def leave_out(columns: Columns, faults: DataFaults) -> Kept:
     """
     ranks = _unit_ranks(columns)
     arms = _arms(columns)
-    kept = np.ones(columns.rows, dtype=bool)
+    kept: BoolArray = np.ones(columns.rows, dtype=np.bool_)
     entries: list[LedgerEntry] = []
     for column in columns.spec.columns:
         missing = columns.missing(column)
         if missing is None or not missing.any():
             continue
         if column.missing == "refuse":
-            faults.at(
-                "DATA_MISSING_VALUE",
-                missing,
-                column.name,
-                lambda _row, name=column.name: (
-                    f"'{name}' has no value.",
-                    'Supply it, or state in the plan what was agreed: missing = "drop_row" or "drop_unit".',
-                ),
-            )
+            cause = f"'{column.name}' has no value."
+            fix = 'Supply it, or state in the plan what was agreed: missing = "drop_row" or "drop_unit".'
+            faults.at("DATA_MISSING_VALUE", missing, column.name, _always(cause, fix))
         elif column.missing == "drop_row" or ranks is None:
             out = missing & kept
             entries += _entries(columns, out, arms, _Drop("missing_value_row", "row", column.name))
@@ -72,6 +67,11 @@ def leave_out(columns: Columns, faults: DataFaults) -> Kept:
     return Kept(kept, Ledger().plus(*entries, *more))
 
 
+def _always(cause: str, fix: str) -> Callable[[int], tuple[str, str]]:
+    """The same words for every row."""
+    return lambda _row: (cause, fix)
+
+
 def _unit_ranks(columns: Columns) -> IntArray | None:
     """Each row's unit by rank."""
     unit = columns.of("unit")
@@ -82,7 +82,7 @@ def _arms(columns: Columns) -> IntArray:
     """(rows,) place in ``ARMS``."""
     unknown = np.full(columns.rows, 2, dtype=np.int64)
     if columns.starts is not None:
-        arms = np.where(np.isfinite(columns.starts.values), 0, 1)
+        arms = np.where(np.isfinite(columns.starts.times), 0, 1)
         return np.where(columns.starts.usable, arms, unknown).astype(np.int64)
     treated = columns.of("treated")
     if treated is not None:

@@ -85,7 +85,7 @@ def _check_starts_on_dates(table: RawTable, columns: Columns, calendar: _Calenda
     column = columns.spec.column("first_treated")
     if calendar is None or columns.starts is None or column is None or not calendar.dated or not len(calendar.times):
         return
-    starts = columns.starts.values
+    starts = columns.starts.times
     inside = (starts > calendar.times[0]) & (starts < calendar.times[-1]) & columns.starts.usable
     off = inside & ~np.isin(starts, calendar.times)
     faults.at(
@@ -102,7 +102,7 @@ def _check_starts_on_dates(table: RawTable, columns: Columns, calendar: _Calenda
 def _frame(columns: Columns, kept: BoolArray, calendar: _Calendar | None) -> pd.DataFrame:
     """The canonical columns, sorted by unit and period."""
     spec = columns.spec
-    data: dict[str, pd.Series | FloatArray | IntArray | BoolArray] = {}
+    data: dict[str, pd.Series[str] | FloatArray | IntArray | BoolArray] = {}
     order = _order(columns, kept)
     unit, time, treated, weight = (columns.of(role) for role in ("unit", "time", "treated", "weight"))
     if unit is not None:
@@ -110,7 +110,7 @@ def _frame(columns: Columns, kept: BoolArray, calendar: _Calendar | None) -> pd.
     if time is not None and calendar is not None:
         data["period"] = calendar.periods(time.data[order].astype(np.int64))
     if columns.starts is not None and calendar is not None:
-        data["first_treated"] = calendar.starts(columns.starts.values[order])
+        data["first_treated"] = calendar.starts(columns.starts.times[order])
     if treated is not None:
         data["treated"] = treated.data[order] == 1
     data["weight"] = np.ones(len(order)) if weight is None else weight.data[order].astype(np.float64)
@@ -123,11 +123,11 @@ def _frame(columns: Columns, kept: BoolArray, calendar: _Calendar | None) -> pd.
     named = {f"y.{outcome}": column for outcome, column in zip(spec.outcomes, measured, strict=True)}
     named |= {f"x.{column.name}": column for column in spec.columns if column.role == "covariate"}
     for name in sorted(named, key=lambda name: (name[0] != "y", name)):
-        data[name] = columns.values[named[name].name].data[order].astype(np.float64)
+        data[name] = columns.decoded[named[name].name].data[order].astype(np.float64)
     return pd.DataFrame(data)
 
 
-def _ids(values: Values, order: IntArray) -> pd.Series | IntArray:
+def _ids(values: Values, order: IntArray) -> pd.Series[str] | IntArray:
     """Ids as int64 or as text."""
     if values.kind == "integer":
         return values.data[order].astype(np.int64)
@@ -139,6 +139,6 @@ def _order(columns: Columns, kept: BoolArray) -> IntArray:
     index = np.flatnonzero(kept)
     keys = [values for values in (columns.of("unit"), columns.of("time")) if values is not None]
     if columns.of("unit") is None:
-        keys += [columns.values[name] for name in sorted(columns.values)]
+        keys += [columns.decoded[name] for name in sorted(columns.decoded)]
     ranks = [ranked(values).ranks[index] if values.kind == "text" else values.data[index] for values in keys]
     return index[np.lexsort(tuple(reversed(ranks)))].astype(np.int64) if ranks else index.astype(np.int64)

@@ -10,8 +10,9 @@ from evaltool.reading.data_faults import BoolArray, DataFaults
 from evaltool.reading.panel_columns import Columns, Ids, ranked
 from evaltool.reading.values import Values
 from evaltool.records.panel import FloatArray, IntArray
+from evaltool.records.plan.data import Role
 
-CONSTANT = ("weight", "cluster", "cohort", "treated")
+CONSTANT: tuple[Role, ...] = ("weight", "cluster", "cohort", "treated")
 """Roles whose value belongs to the unit, not to the row."""
 
 
@@ -27,7 +28,7 @@ def check_rows(columns: Columns, kept: BoolArray, faults: DataFaults) -> None:
     if columns.starts is not None:
         start = columns.spec.column("first_treated")
         rows = kept & unit.usable & columns.starts.usable
-        _check_constant(ids, columns.starts.values, rows, faults, (start.name if start else "", "DATA_START_VARIES"))
+        _check_constant(ids, columns.starts.times, rows, faults, (start.name if start else "", "DATA_START_VARIES"))
     for role in CONSTANT:
         column = columns.spec.column(role)
         values = columns.of(role)
@@ -116,7 +117,7 @@ def _check_arms(columns: Columns, kept: BoolArray, faults: DataFaults) -> None:
     time, treated = columns.of("time"), columns.of("treated")
     if columns.starts is not None and time is not None:
         rows = kept & columns.starts.usable & time.usable
-        starts = np.unique(columns.starts.values[rows])
+        starts = np.unique(columns.starts.times[rows])
         if len(starts) == 0:
             return
         first, last = int(time.data[rows].min()), int(time.data[rows].max())

@@ -22,20 +22,20 @@ class Columns:
     """Decoded columns by name. ``starts`` stands apart, because of its codings of never."""
 
     spec: PanelSpec
-    values: dict[str, Values]
+    decoded: dict[str, Values]
     starts: Starts | None
     rows: int
 
     def of(self, role: Role) -> Values | None:
         """The decoded column with the role; None when it is not declared or not in the file."""
         column = self.spec.column(role)
-        return None if column is None else self.values.get(column.name)
+        return None if column is None else self.decoded.get(column.name)
 
     def missing(self, column: Column) -> BoolArray | None:
         """(rows,) where the column has no value; None when it is not in the file."""
         if column.role == "first_treated":
             return None if self.starts is None else self.starts.missing
-        values = self.values.get(column.name)
+        values = self.decoded.get(column.name)
         return None if values is None else values.missing
 
 

@@ -15,7 +15,10 @@ from evaltool.reading.table import RawTable, plain_column
 
 
 def read_parquet(path: Path, name: str, wanted: Sequence[str] | None) -> RawTable:
-    """The declared columns of the file (all, when ``wanted`` is None). Raises DataError: unreadable, empty, a column without a plain value."""
+    """The declared columns of the file; all of them when ``wanted`` is None.
+
+    Raises DataError: unreadable, empty, duplicate columns, a column without a plain value.
+    """
     faults = DataFaults(name, _row)
     content = file_bytes(path, name)
     if not content:
@@ -29,7 +32,7 @@ def read_parquet(path: Path, name: str, wanted: Sequence[str] | None) -> RawTabl
     except (pa.ArrowException, OSError, ValueError) as error:
         cut = content.startswith(b"PAR1") and not content.endswith(b"PAR1")
         code = "DATA_TRUNCATED" if cut else "DATA_UNREADABLE"
-        cause = "The Parquet file is cut off: its end is missing." if cut else f"Not a readable Parquet file: {error}"
+        cause = "The file is cut off: its end is missing." if cut else f"Not a readable Parquet file: {error}"
         faults.whole(code, cause, "Copy or export the file again.")
         faults.stop()
         raise

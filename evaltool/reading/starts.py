@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +29,7 @@ _WORDS: dict[NeverCoding, str] = {
 class Starts:
     """(rows,) first treated time in the units of the time column (days since 1970 for dates); inf = never."""
 
-    values: FloatArray
+    times: FloatArray
     missing: BoolArray
     wrong: BoolArray
     coding: NeverCoding
@@ -90,9 +91,9 @@ def _codings(raw: Raw, missing: BoolArray, column: Column, time: Values | None) 
     usable = None if time is None else time.data[time.usable]
     zero_is_period = usable is not None and time is not None and time.kind == "integer" and bool((usable <= 0).any())
     if isinstance(raw, pa.StringArray):
-        lowered = pc.utf8_lower(raw.fill_null(""))
+        lowered = pc.utf8_lower(raw).fill_null("")
         encoded = lowered.dictionary_encode()
-        words = encoded.dictionary.to_pylist()
+        words = [text or "" for text in texts(cast("Raw", encoded.dictionary))]
         rows = encoded.indices.to_numpy(zero_copy_only=False)
         declared = None if column.never is None else column.never.strip().lower()
         zero = np.array([_is_zero(w) and not zero_is_period and w != declared for w in words], dtype=bool)
@@ -101,9 +102,7 @@ def _codings(raw: Raw, missing: BoolArray, column: Column, time: Values | None) 
         found["zero"], found["infinity"], found["declared"] = zero[rows], infinite[rows], stated[rows]
     elif isinstance(raw, pa.Int64Array | pa.DoubleArray):
         numbers = raw.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
-        stated = np.array([False] * len(numbers))
-        if column.never is not None:
-            stated = _equals(raw, column.never)
+        stated = nowhere if column.never is None else _equals(raw, column.never)
         found["declared"] = stated
         found["zero"] = nowhere if zero_is_period else (numbers == 0) & ~stated
         found["infinity"] = np.isposinf(numbers) & ~stated
@@ -115,7 +114,7 @@ def _codings(raw: Raw, missing: BoolArray, column: Column, time: Values | None) 
 def _equals(raw: Raw, never: str) -> BoolArray:
     """Where a typed column holds the declared value, compared as text."""
     distinct = raw.dictionary_encode()
-    words = [None if text is None else text.lower() for text in texts(distinct.dictionary)]
+    words = [None if text is None else text.lower() for text in texts(cast("Raw", distinct.dictionary))]
     wanted = never.strip().lower()
     same = np.array([word is not None and word.removesuffix(".0") == wanted for word in words], dtype=bool)
     codes = distinct.indices.fill_null(0).to_numpy(zero_copy_only=False)
@@ -133,10 +132,3 @@ def _is_far(column: Column, time: Values | None) -> bool:
         return False
     text = column.never.strip()
     return text.lstrip("-").isdigit() and int(text) > int(time.data[time.usable].max())
-
-
-def as_values(starts: Starts) -> Values:
-    """The starts as decoded values, for the fingerprint."""
-    return replace(
-        Values("number", starts.values, starts.missing, starts.wrong),
-    )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Strings = pa.StringArray
 Raw = pa.StringArray | pa.Int64Array | pa.DoubleArray | pa.Date32Array | pa.BooleanArray
 """What every source is brought to: text, whole numbers, floats, dates or booleans, with nulls."""
 
@@ -24,43 +24,60 @@ class RawTable:
     line: Callable[[int], int]
 
 
-def plain_column(column: pa.ChunkedArray) -> Raw | None:  # noqa: PLR0911 - one return per kind of column
-    """The column as one of the five plain kinds; None when it is of a kind that has no plain value."""
-    whole = column.combine_chunks()
-    array = pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
-    kind = array.type
+def plain_column(column: pa.ChunkedArray[pa.Scalar[pa.DataType]]) -> Raw | None:
+    """The column as one of the five plain kinds; None when it is of a kind that has no plain value.
+
+    Decimals and unsigned 64-bit integers become text, so that no digit is lost; NaN becomes null, since in a float
+    column both mean that there is no value.
+    """
+    kind = column.type
     if pa.types.is_dictionary(kind):
-        return plain_column(pa.chunked_array([array.dictionary_decode()]))
-    if pa.types.is_boolean(kind):
-        return array
-    if pa.types.is_null(kind) or pa.types.is_decimal(kind) or pa.types.is_uint64(kind):
-        return array.cast(pa.string())
-    if pa.types.is_integer(kind):
-        return array.cast(pa.int64())
-    if pa.types.is_floating(kind):
-        return _without_nan(array.cast(pa.float64()))
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return array.cast(pa.string())
-    if pa.types.is_date(kind):
-        return array.cast(pa.date32())
+        return plain_column(column.cast(kind.value_type))
     if pa.types.is_timestamp(kind):
-        return _midnights(array)
+        return _midnights(column)
+    for fits, plain in _PLAIN:
+        if fits(kind):
+            return one_array(column.cast(plain))
     return None
 
 
-def _without_nan(array: pa.DoubleArray) -> pa.DoubleArray:
-    """NaN as null: in a float column both mean that there is no value."""
-    values = array.to_numpy(zero_copy_only=False)
-    return pa.array(values, type=pa.float64(), from_pandas=True)
+def _is_text(kind: pa.DataType) -> bool:
+    """Text of any layout, values told as text to keep their digits, and columns without any value."""
+    return (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_null(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_uint64(kind)
+    )
 
 
-def _midnights(array: pa.TimestampArray) -> Raw:
+_PLAIN = (
+    (_is_text, pa.string()),
+    (pa.types.is_boolean, pa.bool_()),
+    (pa.types.is_integer, pa.int64()),
+    (pa.types.is_floating, pa.float64()),
+    (pa.types.is_date, pa.date32()),
+)
+
+
+def one_array(column: pa.ChunkedArray[pa.Scalar[pa.DataType]]) -> Raw:
+    """The chunks as one array, NaN as null."""
+    array = column.combine_chunks()
+    if pa.types.is_floating(array.type):
+        array = pa.array(array.to_numpy(zero_copy_only=False), type=pa.float64(), from_pandas=True)
+    return cast("Raw", array)
+
+
+def _midnights(column: pa.ChunkedArray[pa.Scalar[pa.DataType]]) -> Raw:
     """Timestamps at midnight as dates; when any has a time of day, all as text, for the date check to refuse."""
-    local = array.cast(pa.timestamp("us"), safe=False)
+    local = column.cast(pa.timestamp("us"), safe=False)
     days = local.cast(pa.date32(), safe=False)
-    if pc.all(pc.equal(days.cast(pa.timestamp("us")), local), min_count=0).as_py():
-        return days
-    return pc.strftime(local, format="%Y-%m-%dT%H:%M:%S")
+    back = days.cast(pa.timestamp("us"))
+    if pc.all(pc.equal(back, local), min_count=0).as_py():
+        return one_array(days)
+    return one_array(local.cast(pa.string()))
 
 
 def texts(array: Raw) -> list[str | None]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -126,7 +127,7 @@ def _integers(raw: Raw, missing: BoolArray, signs: Signs) -> Decoded:
     if isinstance(raw, pa.StringArray):
         fits = _mask(pc.match_substring_regex(raw, _integer_pattern(signs))) & ~missing
         plain = _plain_numbers(raw, fits, signs)
-        fits = fits & _mask(pc.match_substring_regex(plain.fill_null(""), r"^-?0*\d{1,18}$"))
+        fits = fits & _mask(pc.match_substring_regex(plain, r"^-?0*\d{1,18}$"))
         plain = pc.if_else(pa.array(fits), plain, pa.scalar(None, pa.string()))
         return plain.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False), ~(fits | missing), never
     if isinstance(raw, pa.DoubleArray):
@@ -157,7 +158,7 @@ def _dates(raw: Raw, missing: BoolArray, signs: Signs) -> Decoded:
     if not isinstance(raw, pa.StringArray):
         return np.zeros(len(raw), dtype=np.int64), ~missing, never
     encoded = raw.fill_null("").dictionary_encode()
-    days = [_day(text, signs.date_format) for text in encoded.dictionary.to_pylist()]
+    days = [_day(text or "", signs.date_format) for text in texts(cast("Raw", encoded.dictionary))]
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     table = np.array([0 if day is None else day for day in days], dtype=np.int64)
     bad = np.array([day is None for day in days], dtype=bool)
@@ -197,7 +198,8 @@ def _check_range(values: Values, raw: Raw, column: Column, faults: DataFaults) -
         high = np.inf if column.maximum is None else float(column.maximum)
         data = values.data
         outside = usable & ((data < low) | (data > high))
-        span = f"{'…' if column.minimum is None else column.minimum} to {'…' if column.maximum is None else column.maximum}"
+        low_text = "…" if column.minimum is None else str(column.minimum)
+        span = f"{low_text} to {'…' if column.maximum is None else column.maximum}"
         faults.at(
             "DATA_OUT_OF_RANGE",
             outside,
@@ -272,14 +274,14 @@ def _number_pattern(signs: Signs) -> str:
 
 def _plain_numbers(raw: pa.StringArray, fits: BoolArray, signs: Signs) -> pa.StringArray:
     """The fitting texts with a decimal point, without thousands signs and plus signs; null elsewhere."""
-    plain = raw
+    plain: pa.StringArray = raw
     for mark in (" ", "\u00a0") if signs.thousands == " " else (signs.thousands,):
         if mark:
             plain = pc.replace_substring(plain, pattern=mark, replacement="")
     if signs.decimal != ".":
         plain = pc.replace_substring(plain, pattern=signs.decimal, replacement=".")
     plain = pc.replace_substring_regex(plain, pattern=r"^\+", replacement="")
-    return pc.if_else(pa.array(fits), plain, pa.scalar(None, pa.string()))
+    return cast("pa.StringArray", pc.if_else(pa.array(fits), plain, pa.scalar(None, pa.string())))
 
 
 def _mask(array: pa.BooleanArray) -> BoolArray:
