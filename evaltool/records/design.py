@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pandas as pd
 
@@ -20,6 +21,68 @@ class DesignCohort(Record):
     """Sum of unit weights (people, when the weight column counts people)."""
 
 
+class BalanceRow(Record):
+    """How alike treated and comparison units are in one covariate (or the score), before and after."""
+
+    covariate: Text
+    kind: Literal["score", "continuous", "binary"]
+    smd_before: Finite | None
+    """Difference in means over ``denominator``; None when that is zero and the means differ."""
+    smd_after: Finite | None
+    denominator: Finite
+    """Standard deviation of all treated before matching."""
+    variance_ratio_before: Finite | None
+    """Treated over comparison; None for two-valued covariates."""
+    variance_ratio_after: Finite | None
+    ks_before: Finite
+    ks_after: Finite
+
+
+class MatchSummary(Record):
+    """What matching reached: shares, sizes and balance, computed without outcomes."""
+
+    estimand: Text
+    """``ATT``, or ``ATT among the matched treated`` when treated units were left out."""
+    treated_submitted: int
+    treated_matched: int
+    comparison_submitted: int
+    comparison_matched: int
+    matched_share: Finite
+    """Share of the treated that found a match."""
+    sets: int
+    """Matched sets; 0 when comparison units may serve several treated units."""
+    effective_n: Finite
+    """Kish's effective number of matched comparison units."""
+    largest_weight_share: Finite
+    """Largest share of the comparison weight on one unit."""
+    common_support: Finite
+    """Share of all treated whose score lies within the range of the comparison units' scores."""
+    caliper: Finite | None = None
+    """Largest distance allowed, on the scale of the score."""
+    caliper_sd: Finite | None = None
+    """The standard deviation it is a multiple of."""
+    largest_distance: Finite
+    """Largest distance between any two matched units."""
+    tied_units: int
+    """Units whose matches depend on the tie order: equal score and stratum, unequal weight."""
+    equidistant_choices: int
+    """Choices between a unit below and a unit above at the same distance (the lower score was taken)."""
+    conventions: dict[str, bool | int | Finite | str | None]
+    """Every choice that changes who is matched: scale, caliper convention, order, tie order, rounding, …"""
+    balance: tuple[BalanceRow, ...]
+
+
+class DonorSummary(Record):
+    """Who may stand in for the treated unit, settled without outcomes of the treated time."""
+
+    donors: int
+    excluded: int
+    start: int
+    """First treated period."""
+    periods_before: int
+    periods_after: int
+
+
 class DesignSummary(Record):
     """What a run keeps of a design. Unit ids stay in ``evidence/``."""
 
@@ -32,6 +95,8 @@ class DesignSummary(Record):
     """sha256 of method, options and roster."""
     submitted_units: int = 0
     analysed_units: int = 0
+    matching: MatchSummary | None = None
+    donors: DonorSummary | None = None
 
     @property
     def treated_units(self) -> int:
@@ -50,8 +115,15 @@ class Design:
 
     ``roster`` has columns ``unit``, ``first_treated`` (inf = never), ``weight``; sorted by unit. None for
     measurements without units (published estimates).
+
+    Matching adds ``weights``, one row per submitted unit in canonical order: ``unit``, ``treated``, ``score``,
+    ``weight`` (0: not matched; treated 1; comparison units average 1), ``set`` (1, 2, …; 0: none, or in several) and
+    ``tie`` (units with the same code could stand in for each other); and ``pairs``: ``treated``, ``comparison``,
+    ``distance``, ``set``.
     """
 
     summary: DesignSummary
     roster: pd.DataFrame | None = None
     ledger: Ledger = field(default_factory=Ledger)
+    weights: pd.DataFrame | None = None
+    pairs: pd.DataFrame | None = None

@@ -13,7 +13,13 @@ from evaltool.records.evidence import EstimateKey, Evidence
 from evaltool.records.panel import FloatArray
 
 AbsentReason = Literal[
-    "ONE_UNIT_PER_ARM", "PUBLISHED_WITHOUT", "VERIFIED_COUNT", "REFERENCE_PERIOD", "TOO_FEW_CLUSTERS", "NO_VARIATION"
+    "ONE_UNIT_PER_ARM",
+    "PUBLISHED_WITHOUT",
+    "VERIFIED_COUNT",
+    "REFERENCE_PERIOD",
+    "TOO_FEW_CLUSTERS",
+    "NO_VARIATION",
+    "SYNTHETIC_CONTROL",
 ]
 
 

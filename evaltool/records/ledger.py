@@ -18,6 +18,8 @@ LedgerReason = Literal[
     "single_unit_cohort",
     "no_base_period",
     "outside_support",
+    "unmatched",
+    "excluded_donor",
 ]
 
 
