@@ -34,12 +34,13 @@ def absent_in(outcomes: Sequence[RuleOutcome]) -> str | None:
     return next((outcome.result.absent for outcome in outcomes if outcome.result.absent is not None), None)
 
 
-def leading_point(outcomes: Sequence[RuleOutcome]) -> Decimal | None:
-    """The figure that leads: the last comparison of the first rule that compares, else the first estimate."""
-    for outcome in outcomes:
-        if outcome.result.comparisons:
-            return outcome.result.comparisons[-1].value
-    return next((outcome.evidence[0].point for outcome in outcomes if outcome.evidence), None)
+def leading_point(outcomes: Sequence[RuleOutcome]) -> Decimal:
+    """The figure that leads: the last comparison of the first rule that compares, else the first estimate.
+
+    Only for outcomes of which none is absent, so that every rule has its estimate.
+    """
+    compared = [outcome.result.comparisons[-1].value for outcome in outcomes if outcome.result.comparisons]
+    return compared[0] if compared else outcomes[0].evidence[0].point
 
 
 def other_bases(request: DecisionRequest, outcomes: Sequence[RuleOutcome], specification: str) -> list[Alternative]:
