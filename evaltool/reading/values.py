@@ -98,7 +98,7 @@ def _words(kind: Kind, signs: Signs) -> tuple[str, str, str]:
             "Correct the date, or declare the date_format the file uses.",
         ),
         "boolean": ("DATA_NOT_A_BOOLEAN", "true or false (or 1/0, ja/nej, yes/no)", mend),
-        "text": ("DATA_NOT_TEXT", "text", mend),
+        "text": ("DATA_COLUMN_TYPE", "text", mend),
     }[kind]
 
 
