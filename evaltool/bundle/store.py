@@ -48,7 +48,7 @@ def write_parts(run: Run, work: Path, *, roster: pd.DataFrame | None = None) -> 
     ids = {name for entry in run.ledger.entries for name in entry.members}
     ids |= set() if roster is None else {str(unit) for unit in roster["unit"]}
     refuse_unit_ids(determination_of(run), ids)
-    (work / layout.RELEASE).mkdir(parents=True, exist_ok=True)
+    (work / layout.RELEASE).mkdir(exist_ok=True)  # no parents: a work folder cleared away stays away
     (work / layout.EVIDENCE).mkdir(exist_ok=True)
     _write_plan(run, work)
     (work / layout.DETERMINATION).write_bytes(determination_bytes(run))

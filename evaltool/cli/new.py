@@ -62,14 +62,14 @@ def new(
 
 
 def example_data() -> str:
-    """Made-up centres over eight years as CSV text: a level per centre, a common trend, noise, the effect. Seeded."""
-    source = random.Random(20220101)  # noqa: S311 - example data, no secret
-    lines = ["centre;year;start_year;young_people;in_education_or_work"]
+    """Made-up municipalities over eight years as CSV text: own level, common trend, noise, effect. Seeded."""
+    source = random.Random(1)  # noqa: S311 - example data, no secret
+    lines = ["municipality;year;start_year;young_people;in_education_or_work"]
     for number, start in enumerate(STARTS, start=1):
         level, people = source.uniform(38.0, 56.0), source.randint(45, 320)
         for year in YEARS:
             effect = EXAMPLE_EFFECT if start is not None and year >= start else 0.0
             value = level + 0.6 * (year - YEARS[0]) + source.uniform(-1.5, 1.5) + effect
             shown = f"{value:.2f}".replace(".", ",")
-            lines.append(f"Centre {number:02d};{year};{start or ''};{people};{shown}")
+            lines.append(f"Municipality {number:02d};{year};{start or ''};{people};{shown}")
     return "\n".join(lines) + "\n"
