@@ -33,6 +33,8 @@ class Released:
     counts: dict[str, float] = field(default_factory=dict)
     sums: list[Sum] = field(default_factory=list)
     headline: tuple[str, ...] = (name_of("arm", "treated"), name_of("arm", "comparison"))
+    kept: tuple[str, ...] = (name_of("all", "analysed"),)
+    """Not a group, but known from the headline arms: hidden last, like them."""
 
     def add(self, name: str, count: float | None) -> None:
         """A count, where there is one."""

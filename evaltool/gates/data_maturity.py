@@ -76,15 +76,21 @@ def _latest(plan: EvaluationPlan) -> tuple[date, str]:
 def _sentence(facts: tuple[str, date, date], days: int, wait: int, lang: str) -> str:
     """One sentence with the dates."""
     outcome, mature, seen = facts
-    when, now, count = date_text(mature, lang), date_text(seen, lang), number(abs(days), lang)
-    rule = number(wait, lang)
+    when, now = date_text(mature, lang), date_text(seen, lang)
+    count, rule = _days(abs(days), lang), _days(wait, lang)
     if lang == "da":
         side = "efter" if days >= 0 else "før"
-        text = f"Effektmålet '{outcome}' er endeligt fra {when}; data er opgjort pr. {now}, {count} dage {side}"
-        return f"{text} (krav: mindst {rule} dage efter)."
+        text = f"Effektmålet '{outcome}' er endeligt fra {when}; data er opgjort pr. {now}, {count} {side}"
+        return f"{text} (krav: mindst {rule} efter)."
     side = "after" if days >= 0 else "before"
-    text = f"The outcome metric '{outcome}' is final from {when}; the data stand as of {now}, {count} days {side}"
-    return f"{text} (required: at least {rule} days after)."
+    text = f"The outcome metric '{outcome}' is final from {when}; the data stand as of {now}, {count} {side}"
+    return f"{text} (required: at least {rule} after)."
+
+
+def _days(count: int, lang: str) -> str:
+    """``1 dag``, ``2 dage``."""
+    one, many = ("dag", "dage") if lang == "da" else ("day", "days")
+    return f"{number(count, lang)} {one if count == 1 else many}"
 
 
 PLUGIN = GatePlugin(

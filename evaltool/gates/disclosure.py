@@ -57,7 +57,7 @@ def check(context: GateContext) -> GateResult:
     if not finite(*found.counts.values()):
         unknown = Words(da="Mindst én gruppestørrelse er ikke et tal.", en="At least one group size is not a number.")
         return answer(context, MEASURE, Finding(verdict="CANNOT_TELL", sentence=unknown))
-    result = suppress(found.counts, found.sums, minimum=minimum, keep=found.headline)
+    result = suppress(found.counts, found.sums, minimum=minimum, keep=(*found.headline, *found.kept))
     blocked = sorted(set(found.headline) & result.hidden)
     shown = [count for name, count in found.counts.items() if name not in result.hidden and count > 0]
     hidden: list[Json] = [*sorted(result.hidden)]

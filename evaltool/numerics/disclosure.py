@@ -16,8 +16,8 @@ How to use it
 
 Primary rule: 0 < count < minimum. Complementary rule: all additions are read together as linear equations in the
 hidden counts and solved in exact fractions; whenever one hidden count has a single solution, or hidden counts add up
-to a known total below the minimum, the smallest count still shown that enters one of the equations is hidden too, until
-nothing can be worked out. Ties go by name, so the result does not depend on order.
+to a known total below the minimum, one more count that enters one of the equations is hidden, until nothing can be
+worked out: the one that leaves the fewest exposed, among those the smallest, by name when that ties.
 
 Sources: Statistics Denmark's and OpenSAFELY's output rules for the minimum; Willenborg & de Waal (2001), chapter 8, for
 complementary suppression. Counts that are equal by construction (a cohort in every table) are one unknown; the cost
@@ -94,10 +94,19 @@ def suppress(
     hidden = set(small)
     while exposed := _exposed(sizes, equations, hidden, minimum):
         touching = {name for equation in equations if exposed & set(equation.names) for name in equation.names}
-        candidates = sorted(touching - hidden, key=lambda name: (name in last, sizes[name] == 0, sizes[name], name))
-        if not candidates:
+        choices = [
+            (
+                name in last,
+                len(_exposed(sizes, equations, hidden | {name}, minimum)),
+                sizes[name] == 0,
+                sizes[name],
+                name,
+            )
+            for name in touching - hidden
+        ]
+        if not choices:
             break
-        hidden.add(candidates[0])
+        hidden.add(min(choices)[-1])
     return Suppression(
         primary=frozenset(name for name in counts if same[name] in small),
         complementary=frozenset(name for name in counts if same[name] in hidden - small),
