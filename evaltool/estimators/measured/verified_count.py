@@ -85,7 +85,7 @@ PLUGIN = EstimatorPlugin(
         standard_error="never",
         per_cohort=True,
         aggregations=("none", "simple"),
-        minimum_treated=0,
+        minimum_treated=1,
         minimum_comparison=0,
     ),
     options=VerifiedCountOptions,

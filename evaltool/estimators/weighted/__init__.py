@@ -1,0 +1,1 @@
+"""Effects from matched or weighted comparisons."""
