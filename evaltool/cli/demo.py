@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -25,8 +26,7 @@ class Sample:
 
     name: str
     plan: Path
-    state: str
-    amount: Decimal | None
+    expected: Mapping[str, object]
 
 
 def demo(
@@ -73,8 +73,7 @@ def samples() -> tuple[Sample, ...]:
         if not _has_data(plan):
             continue
         name = "-".join(file.parent.relative_to(root).parts)
-        amount = Decimal(str(expected["amount"])) if "amount" in expected else None
-        found.append(Sample(name, plan, str(expected["state"]), amount))
+        found.append(Sample(name, plan, expected))
     return tuple(found)
 
 
@@ -87,7 +86,13 @@ def _has_data(plan: Path) -> bool:
 def _as_expected(sample: Sample, finished: Finished) -> bool:
     """Whether the decision is the one the sample is known to reach."""
     decision = finished.run.decision
-    return decision.state == sample.state and sample.amount in {None, decision.amount}
+    known = sample.expected
+    return (
+        decision.state == known["state"]
+        and decision.amount == Decimal(str(known.get("amount", decision.amount)))
+        and list(decision.flags) == known.get("flags", list(decision.flags))
+        and list(decision.reasons) == known.get("reasons", list(decision.reasons))
+    )
 
 
 def _show(finished: list[tuple[Sample, Finished]], wrong: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -88,17 +89,18 @@ def _options(model: type[Record]) -> list[Entry]:
     """Name, type and default of every option of a plug-in."""
     shown = []
     for name, field in model.model_fields.items():
-        entry: Entry = {
-            "name": name,
-            "type": str(field.annotation).replace("typing.", ""),
-            "required": field.is_required(),
-        }
-        if isinstance(field.annotation, type):
-            entry["type"] = field.annotation.__name__
+        entry: Entry = {"name": name, "type": _type(field.annotation), "required": field.is_required()}
         if not field.is_required():
             entry["default"] = _plain(field.get_default(call_default_factory=True))
         shown.append(entry)
     return shown
+
+
+def _type(annotation: object) -> str:
+    """A type as a reader of plans knows it, without the modules it comes from."""
+    if isinstance(annotation, type):
+        return annotation.__name__
+    return re.sub(r"(?:\w+\.)+(\w+)", r"\1", str(annotation)) if "[" in str(annotation) else str(annotation)
 
 
 def _plain(value: object) -> object:
