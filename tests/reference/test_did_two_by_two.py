@@ -1,4 +1,4 @@
-"""did.two_by_two: against R did with one cohort and two periods, statsmodels, and the published Peterborough figures."""
+"""did.two_by_two against R did (one cohort, two periods), statsmodels, and the published Peterborough figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _cell(entry: str) -> dict[str, Any]:
     return {(row["group"], row["time"]): row for row in found[entry]["gt"]}
 
 
-@pytest.mark.parametrize(("group", "time"), [(4, 4), (4, 8), (6, 7), (7, 7)])
+@pytest.mark.parametrize(("group", "time"), [(4, 4), (4, 8), (6, 7), (8, 8)])
 def test_two_periods_are_a_cell_of_r_did(group: int, time: int) -> None:
     """Units of one cohort and the never-treated, in the last period before the start and one after."""
     frame = sim_stagg()
@@ -34,10 +34,10 @@ def test_two_periods_are_a_cell_of_r_did(group: int, time: int) -> None:
 
 
 def test_last_cohort_with_covariate_is_a_cell_of_r_did() -> None:
-    """Cohort 7 in period 7 has only the never-treated left to compare with, also under not-yet-treated."""
+    """Cohort 8 in period 8 has only the never-treated left to compare with, also under not-yet-treated."""
     frame = sim_stagg()
-    kept = frame[frame["g"].isin([0, 7]) & frame["time"].isin([6, 7])]
-    expected = _cell("attgt_sim_stagg_x_nyt")[7, 7]
+    kept = frame[frame["g"].isin([0, 8]) & frame["time"].isin([7, 8])]
+    expected = _cell("attgt_sim_stagg_x_nyt")[8, 8]
     panel = staggered(kept, covariates=("x",))
     ask = Ask(method="did.two_by_two", options={"covariates": ["x"], "method": "dr"})
     found = estimate(panel, ask)
@@ -92,5 +92,5 @@ def test_peterborough_published_figures(reference: Path) -> None:
     assert round(last.relative.value, 4) == float(case["expected_relative_to_last_pre_counterfactual"])
     assert (last.se, last.absent) == (None, "ONE_UNIT_PER_ARM")
     assert "overlapping_windows" in last.notes
-    assert [e.att for e in last.path] == [1.0, 1.0, 2.0, 0.0, -15.0]
+    assert [e.att for e in last.path] == [-1.0, 1.0, 2.0, 0.0, -15.0]
     assert [e.reference for e in last.path] == [False, False, False, True, False]

@@ -115,7 +115,7 @@ def staggered(
 
 
 def sim_stagg() -> pd.DataFrame:
-    """Our own seeded simulation: 250 units, 8 periods, starts 4, 6, 7 and never (0), one covariate."""
+    """Our own seeded simulation: 200 units, 10 periods, starts 4, 6, 8 and never (0), one covariate."""
     return pd.read_csv(Path(__file__).resolve().parent.parent / "data" / "sim_stagg.csv")
 
 
