@@ -69,6 +69,9 @@ class MatchSummary(Record):
     """Choices between a unit below and a unit above at the same distance (the lower score was taken)."""
     conventions: dict[str, bool | int | Finite | str | None]
     """Every choice that changes who is matched: scale, caliper convention, order, tie order, rounding, …"""
+    covariates: tuple[Text, ...]
+    """Columns the score is fitted on, in the plan's order."""
+    scale: Literal["probability", "linear"]
     balance: tuple[BalanceRow, ...]
 
 

@@ -1,0 +1,1 @@
+"""Designs that match comparison units to the treated."""

@@ -1,0 +1,81 @@
+"""A weighted difference in means, plain or adjusted, and its robust covariances.
+
+Conventions are R sandwich's on ``lm(y ~ treat + x, weights = w)``: HC1 is n/(n − k); clustered HC1 is
+(n − 1)/(n − k) · G/(G − 1) on the summed scores w·e·x of each cluster; HC3 divides every score by 1 − h.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from evaltool.numerics.inference import Floats, Ints
+from evaltool.numerics.regression import Regressors, weighted_least_squares
+
+FULL_LEVERAGE = 1e-10
+"""A row with 1 − h below this decides its own fitted value: HC3 does not exist."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightedFit:
+    """A weighted regression of (n,) rows on k columns: coefficients (k,), (X'WX)⁻¹ (k, k), scores w·e·x (n, k), h (n,)."""
+
+    coefficients: Floats
+    bread: Floats
+    scores: Floats
+    leverage: Floats
+
+    @property
+    def spare(self) -> int:
+        """Rows beyond the number of coefficients."""
+        return int(self.scores.shape[0] - self.scores.shape[1])
+
+
+def weighted_fit(x: Regressors, y: Floats, weights: Floats) -> WeightedFit:
+    """Minimise Σ w (y − xb)². Raises RunError (RUN_COLLINEAR) naming the covariate."""
+    fit = weighted_least_squares(x, y, weights, "the matched units")
+    bread = fit.bread / float(y.shape[0])
+    residual = y - x.matrix @ fit.coefficients
+    leverage = weights * np.einsum("ij,jk,ik->i", x.matrix, bread, x.matrix)
+    return WeightedFit(
+        coefficients=fit.coefficients,
+        bread=bread,
+        scores=x.matrix * (weights * residual)[:, None],
+        leverage=leverage,
+    )
+
+
+def hc1(fit: WeightedFit) -> Floats | None:
+    """(k, k) HC1 covariance; None without spare rows."""
+    n = fit.scores.shape[0]
+    return None if fit.spare <= 0 else _sandwich(fit, fit.scores) * (n / fit.spare)
+
+
+def hc3(fit: WeightedFit) -> Floats | None:
+    """(k, k) HC3 covariance; None without spare rows or where one row decides its own fitted value."""
+    rest = 1.0 - fit.leverage
+    if fit.spare <= 0 or float(np.min(rest)) < FULL_LEVERAGE:
+        return None
+    return _sandwich(fit, fit.scores / rest[:, None])
+
+
+def clustered(fit: WeightedFit, clusters: Ints) -> Floats | None:
+    """(k, k) HC1 covariance with scores summed within clusters (codes 0 … G − 1); None without spare rows or clusters."""
+    n, k = fit.scores.shape
+    size = int(clusters.max()) + 1
+    if fit.spare <= 0 or size <= 1:
+        return None
+    sums = np.column_stack([np.bincount(clusters, weights=fit.scores[:, j], minlength=size) for j in range(k)])
+    return _sandwich(fit, sums) * ((n - 1) / (n - k)) * (size / (size - 1))
+
+
+def _sandwich(fit: WeightedFit, scores: Floats) -> Floats:
+    """Bread · Σ s s' · bread."""
+    return fit.bread @ (scores.T @ scores) @ fit.bread
+
+
+def delta_se(gradient: Floats, covariance: Floats) -> float:
+    """Standard error of a function of the coefficients; 0.0 where rounding makes the variance negative."""
+    return math.sqrt(max(float(gradient @ covariance @ gradient), 0.0))

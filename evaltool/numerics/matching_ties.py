@@ -1,0 +1,162 @@
+"""How far an effect can move when tied units take each other's places.
+
+Units of one arm with the same score and stratum are interchangeable: every order of ties gives them the same weights
+in another order, and every order of the weights comes from some order of ties. The range of a difference in means is
+therefore exact by rearrangement (Hardy, Littlewood & Pólya 1934, theorem 368): largest weights on the largest outcomes,
+and on the smallest. An adjusted effect is enumerated when the orders are few, otherwise searched pair by pair, which
+can only make the range too narrow.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from evaltool.numerics.inference import Floats, Ints
+
+ENUMERATED = 4096
+"""Largest number of weight orders that are all tried for an adjusted effect."""
+SWEEPS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class TieRange:
+    """Smallest and largest effect over tie orders and how it was found."""
+
+    lower: float
+    upper: float
+    how: Literal["no_ties", "exact", "enumerated", "searched"]
+    orders: int
+    """Different ways to place the weights (capped at 10¹⁵)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tied:
+    """(n,) outcomes, 1.0 for treated, weights, and codes of tie groups; all submitted units, matched or not."""
+
+    y: Floats
+    treated: Floats
+    weights: Floats
+    groups: Ints
+
+    def moving(self) -> list[Ints]:
+        """Members of every group whose weights differ, in order of the group's code."""
+        order = np.argsort(self.groups, kind="stable")
+        cuts = np.flatnonzero(np.diff(self.groups[order])) + 1
+        parts = np.split(order, cuts)
+        return [part for part in parts if np.unique(self.weights[part]).shape[0] > 1]
+
+
+def placements(tied: Tied) -> int:
+    """The number of different ways to place the weights, capped at 10¹⁵."""
+    ways = 1
+    for part in tied.moving():
+        _, counts = np.unique(tied.weights[part], return_counts=True)
+        ways *= math.factorial(min(len(part), 17)) // math.prod(math.factorial(min(int(c), 17)) for c in counts)
+        if len(part) > 17 or ways > 10**15:  # noqa: PLR2004 - 17! is the largest factorial below 10^15
+            return 10**15
+    return ways
+
+
+def mean_range(tied: Tied) -> TieRange:
+    """The exact range of the weighted difference in means over all tie orders."""
+    effects = []
+    for sign in (1.0, -1.0):
+        weights = tied.weights.copy()
+        for part in tied.moving():
+            good = sign if tied.treated[part[0]] == 1.0 else -sign
+            weights[part[np.argsort(good * tied.y[part], kind="stable")]] = np.sort(tied.weights[part])
+        effects.append(_difference(tied, weights))
+    how: Literal["no_ties", "exact"] = "exact" if tied.moving() else "no_ties"
+    return TieRange(lower=min(effects), upper=max(effects), how=how, orders=placements(tied))
+
+
+def _difference(tied: Tied, weights: Floats) -> float:
+    """Weighted difference in means, exactly rounded sums so that no order of units matters."""
+    total = 0.0
+    for arm, sign in ((1.0, 1.0), (0.0, -1.0)):
+        own = (tied.treated == arm) & (weights > 0.0)
+        products = (weights[own] * tied.y[own]).tolist()
+        total += sign * math.fsum(products) / math.fsum(weights[own].tolist())
+    return total
+
+
+def adjusted_range(tied: Tied, covariates: Floats) -> TieRange:
+    """The range of the treatment coefficient of a weighted regression on treatment and (n, p) covariates."""
+    moving = tied.moving()
+    effect = _solver(tied, covariates, moving)
+    start = [tied.weights[part] for part in moving]
+    if not moving:
+        value = effect(start)
+        return TieRange(lower=value, upper=value, how="no_ties", orders=1)
+    orders = placements(tied)
+    if orders <= ENUMERATED:
+        values = [effect(list(choice)) for choice in itertools.product(*(list(_orders(part)) for part in start))]
+        return TieRange(lower=min(values), upper=max(values), how="enumerated", orders=orders)
+    low, high = (_climb(effect, start, sign) for sign in (-1.0, 1.0))
+    return TieRange(lower=min(low, high), upper=max(low, high), how="searched", orders=orders)
+
+
+def _orders(weights: Floats) -> Iterator[Floats]:
+    """Every different order of a few weights."""
+    values, counts = np.unique(weights, return_counts=True)
+
+    def extend(prefix: list[float], left: list[int]) -> Iterator[list[float]]:
+        if not any(left):
+            yield prefix
+            return
+        for k, count in enumerate(left):
+            if count:
+                yield from extend([*prefix, float(values[k])], [c - (j == k) for j, c in enumerate(left)])
+
+    for order in extend([], [int(c) for c in counts]):
+        yield np.array(order)
+
+
+def _solver(tied: Tied, covariates: Floats, moving: list[Ints]) -> Callable[[list[Floats]], float]:
+    """A function of the moving groups' weights; the rest of the normal equations is summed once."""
+    scale = np.max(np.abs(covariates), axis=0)
+    scaled = covariates / np.where(scale > 0.0, scale, 1.0)
+    x = np.column_stack([tied.treated, np.ones_like(tied.y), scaled])
+    still = np.ones(tied.y.shape[0], dtype=bool)
+    for part in moving:
+        still[part] = False
+    fixed = x[still] * tied.weights[still][:, None]
+    square, product = fixed.T @ x[still], fixed.T @ tied.y[still]
+    parts = [(x[part], tied.y[part]) for part in moving]
+
+    def effect(weights: list[Floats]) -> float:
+        left, right = square.copy(), product.copy()
+        for (rows, y), w in zip(parts, weights, strict=True):
+            weighted = rows * w[:, None]
+            left += weighted.T @ rows
+            right += weighted.T @ y
+        return float(np.linalg.lstsq(left, right, rcond=None)[0][0])
+
+    return effect
+
+
+def _climb(effect: Callable[[list[Floats]], float], start: list[Floats], sign: float) -> float:
+    """Swap weights pair by pair while the effect moves in the wanted direction."""
+    weights = [w.copy() for w in start]
+    best = effect(weights)
+    for _ in range(SWEEPS):
+        before = best
+        for w in weights:
+            for i, j in itertools.combinations(range(w.shape[0]), 2):
+                if w[i] == w[j]:
+                    continue
+                w[i], w[j] = w[j], w[i]
+                value = effect(weights)
+                if sign * value > sign * best:
+                    best = value
+                else:
+                    w[i], w[j] = w[j], w[i]
+        if best == before:
+            break
+    return best
