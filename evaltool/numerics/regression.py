@@ -17,8 +17,8 @@ RANK_TOLERANCE = 1e-10
 """A column whose part not explained by the others is below this share of its length is collinear."""
 MAX_STEPS = 60
 GRADIENT_TOLERANCE = 1e-13
-SEPARATED = 30.0
-"""A linear predictor beyond ±30 is a probability of 1 to thirteen digits: the score has no maximum."""
+SEPARATED = 1e-10
+"""Information per unit, in the flattest direction, below which the likelihood rises for ever: no maximum exists."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +124,7 @@ def logit(x: Regressors, d: Floats, weights: Floats) -> Logit:
         p = _probability(eta)
         gradient = basis.T @ (weight * (d - p))
         information = (basis * (weight * p * (1.0 - p))[:, None]).T @ basis
-        if float(np.max(np.abs(eta))) > SEPARATED:
+        if float(np.linalg.eigvalsh(information)[0]) < SEPARATED:
             raise _separation(x, d)
         if float(np.max(np.abs(gradient))) <= GRADIENT_TOLERANCE:
             coefficients = linalg.solve_triangular(r, b)
