@@ -30,6 +30,10 @@ class Table(Record):
     rows: tuple[tuple[str, ...], ...]
     numeric: tuple[int, ...] = ()
     """Indices of numeric columns."""
+    wide: tuple[int, ...] = ()
+    """Indices of columns that hold sentences and take the room that is left."""
+    total: bool = False
+    """Whether the last row is a sum of the others."""
     note: str = ""
 
 
@@ -44,6 +48,31 @@ class Figure(Record):
     data: Table
 
 
+class Facts(Record):
+    """Labels and values, one pair a line."""
+
+    kind: Literal["facts"] = "facts"
+    caption: Text
+    """Names the list for those who hear it; not drawn."""
+    items: tuple[tuple[str, str], ...] = Field(min_length=1)
+
+
+class Picture(Record):
+    """A bitmap from an evaluator's own cell, as base64 PNG."""
+
+    kind: Literal["picture"] = "picture"
+    caption: Text
+    alt: Text
+    png: str = Field(pattern=r"^[A-Za-z0-9+/=\s]+$")
+
+
+class Literally(Record):
+    """Text output of an evaluator's own cell, shown as it is."""
+
+    kind: Literal["literally"] = "literally"
+    text: str
+
+
 class DecisionBox(Record):
     """The decision as it stands on top of a notice. The state here must equal the stored one."""
 
@@ -52,10 +81,14 @@ class DecisionBox(Record):
     title: Text
     amount: str
     lines: tuple[str, ...] = ()
-    tone: Literal["paid", "unpaid", "undecided"]
+    marks: tuple[str, ...] = ()
+    """Remarks that change how the decision is to be read (provisional, fragile, capped), as short labels."""
+    tone: Literal["paid", "unpaid", "undecided", "interim"]
 
 
-Block = Annotated[Prose | Table | Figure | DecisionBox, Field(discriminator="kind")]
+Block = Annotated[
+    Prose | Table | Facts | Figure | Picture | Literally | DecisionBox, Field(discriminator="kind")
+]
 
 
 class Blocks(Record):

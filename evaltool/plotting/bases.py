@@ -1,0 +1,90 @@
+"""What each basis, or each pre-registered specification, would have paid, beside what is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from evaltool.language.numbers import money, money_short
+from evaltool.language.words import Voice
+from evaltool.plotting._canvas import BLUE, INK, MUTED, VERMILLION, Drawing, draw, quiet_frame, wrapped
+
+ROW = 0.36
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One basis or specification: its name, state in words, amount; ``decided`` is the one that counts."""
+
+    label: str
+    state: str
+    amount: Decimal | None
+    point: str = ""
+    decided: bool = False
+
+
+def draw_bases(verdicts: tuple[Verdict, ...], currency: str, maximum: Decimal | None, lang: str) -> Drawing:
+    """One bar per basis or specification; the decided one is filled, the others are outlined."""
+    voice = Voice(lang)
+    height = 0.62 + ROW * len(verdicts)
+    top = max([v.amount for v in verdicts if v.amount is not None] + [maximum or Decimal(0)], default=Decimal(0))
+
+    def paint(figure: Figure) -> None:
+        axes = figure.add_axes((0.33, 0.4 / height, 0.64, (height - 0.5) / height))
+        axes.set_xlim(0, float(top) * 1.42 or 1.0)
+        for place, verdict in enumerate(verdicts):
+            _bar(axes, place, verdict, (currency, voice))
+        if maximum is not None and maximum > 0:
+            axes.axvline(float(maximum), color=VERMILLION, linestyle=(0, (4, 2)), linewidth=1.1, zorder=1)
+        quiet_frame(axes, left=True)
+        axes.set_yticks(range(len(verdicts)))
+        axes.set_yticklabels([wrapped(v.label, 38) for v in verdicts])
+        for tick, verdict in zip(axes.get_yticklabels(), verdicts, strict=True):
+            tick.set_fontweight(600 if verdict.decided else 400)
+        axes.set_ylim(len(verdicts) - 0.5, -0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda v, _: money_short(Decimal(round(v)), currency, lang) if v <= float(top) * 1.01 else "")
+        )
+
+    return Drawing(
+        name="bases",
+        svg=draw(height, paint),
+        caption=voice.say("figure.bases_caption"),
+        alt=_alt(verdicts, currency, voice),
+        head=tuple(voice.say(f"label.{key}") for key in ("basis", "estimate", "state", "amount")),
+        rows=tuple((v.label, v.point or voice.say("label.none"), v.state, _amount(v, currency, voice)) for v in verdicts),
+        numeric=(3,),
+        note=voice.say("figure.bases_note"),
+    )
+
+
+def _amount(verdict: Verdict, currency: str, voice: Voice) -> str:
+    """The amount, or that there is none."""
+    return voice.say("label.none") if verdict.amount is None else money(verdict.amount, currency, voice.lang)
+
+
+def _bar(axes: Axes, place: int, verdict: Verdict, means: tuple[str, Voice]) -> None:
+    """The bar and, behind it, amount and state."""
+    currency, voice = means
+    amount = float(verdict.amount or 0)
+    if amount > 0:
+        axes.barh(
+            place, amount, height=0.5, facecolor=BLUE if verdict.decided else "white",
+            edgecolor=BLUE if verdict.decided else MUTED, linewidth=1.2, zorder=2,
+        )  # fmt: skip
+    words = verdict.state if verdict.amount is None else f"{_amount(verdict, currency, voice)}  ·  {verdict.state}"
+    axes.annotate(
+        wrapped(words, 52), (amount, place), xytext=(6, 0), textcoords="offset points", ha="left", va="center",
+        fontsize=7.6, color=INK, fontweight=600 if verdict.decided else 400, zorder=4,
+    )  # fmt: skip
+
+
+def _alt(verdicts: tuple[Verdict, ...], currency: str, voice: Voice) -> str:
+    """Every bar in words."""
+    parts = [f"{v.label}: {_amount(v, currency, voice)}, {v.state}" for v in verdicts]
+    return f"{voice.say('figure.bases_alt')} {'; '.join(parts)}."

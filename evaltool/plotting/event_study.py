@@ -1,0 +1,112 @@
+"""The event study: effect by time since the start, with the periods before the start as its own check."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from evaltool.language.numbers import number, p_value
+from evaltool.language.words import Voice
+from evaltool.plotting._canvas import BLUE, INK, MUTED, PALE, Drawing, draw, halo, quiet_frame
+from evaltool.records.estimate import Element, Estimate
+
+HEIGHT = 2.95
+
+
+def draw_event_study(estimate: Estimate, unit: str, lang: str) -> Drawing:
+    """Effects by event time in the outcome's own sign and unit; the reference period is a hollow point at zero.
+
+    Raises ValueError when the estimate has no path.
+    """
+    if not estimate.path:
+        message = f"{estimate.key}: an event study needs a path"
+        raise ValueError(message)
+    voice = Voice(lang)
+    path = tuple(sorted(estimate.path, key=lambda e: e.element))
+
+    def paint(figure: Figure) -> None:
+        axes = figure.add_axes((0.1, 0.17, 0.88, 0.76))
+        _background(axes, path, voice)
+        for element in path:
+            _point(axes, element)
+        axes.set_xlabel(voice.say("figure.event_axis"), labelpad=4)
+        axes.set_ylabel(unit, labelpad=4)
+        _ticks(axes, path, lang)
+        quiet_frame(axes, left=True)
+
+    head = ("label.event_time", "label.effect", "label.lower", "label.upper", "label.p_value", "label.n_treated", "label.n_comparison")  # fmt: skip
+    return Drawing(
+        name="event_study",
+        svg=draw(HEIGHT, paint),
+        caption=voice.say("figure.event_caption"),
+        alt=_alt(path, unit, voice),
+        head=tuple(voice.say(key) for key in head),
+        rows=tuple(_row(element, voice) for element in path),
+        numeric=tuple(range(len(head))),
+        note=voice.say("figure.event_note"),
+    )
+
+
+def _background(axes: Axes, path: tuple[Element, ...], voice: Voice) -> None:
+    """Shade the time after the start; zero line and start line, both labelled."""
+    first, last = path[0].element, path[-1].element
+    axes.set_xlim(first - 0.6, last + 0.6)
+    axes.axvspan(-0.5, last + 0.6, color=PALE, linewidth=0, zorder=0)
+    axes.axhline(0, color=INK, linewidth=0.8, zorder=1)
+    axes.axvline(-0.5, color=MUTED, linestyle=(0, (4, 2)), linewidth=1.1, zorder=1)
+    for text, side, where in (("figure.before", "right", -8), ("figure.after", "left", 8)):
+        axes.annotate(
+            voice.say(text), (-0.5, 1.0), xycoords=("data", "axes fraction"), xytext=(where, 2),
+            textcoords="offset points", ha=side, va="bottom", color=MUTED, fontsize=8,
+        )  # fmt: skip
+
+
+def _point(axes: Axes, element: Element) -> None:
+    """One estimate with its interval: squares before the start, discs after, a hollow ring for the reference."""
+    after = element.element >= 0
+    colour = BLUE if after else MUTED
+    if element.interval is not None:
+        ends = [element.interval.lower, element.interval.upper]
+        axes.plot([element.element] * 2, ends, color=colour, linewidth=1.6, zorder=2, solid_capstyle="butt")
+    axes.plot(
+        [element.element], [element.att], marker="o" if after or element.reference else "s",
+        markersize=6.4 if after else 5.6, markerfacecolor="white" if element.reference else colour,
+        markeredgecolor=colour, markeredgewidth=1.4, zorder=3, linestyle="none", path_effects=halo(),
+    )  # fmt: skip
+
+
+def _ticks(axes: Axes, path: tuple[Element, ...], lang: str) -> None:
+    """Whole event times below, numbers in the reader's language at the left."""
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=14, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v), lang)))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(float(v), 10) + 0.0, lang)))
+    axes.yaxis.grid(visible=True, color="#dde3e8", linewidth=0.6)
+    axes.margins(y=0.12)
+    if all(e.interval is None for e in path):
+        axes.plot([e.element for e in path], [e.att for e in path], color=MUTED, linewidth=0.8, zorder=1)
+
+
+def _row(element: Element, voice: Voice) -> tuple[str, ...]:
+    """The row of the data table."""
+    lang, absent = voice.lang, voice.say("label.none")
+    interval = element.interval
+    lower, upper = (absent, absent) if interval is None else (number(interval.lower, lang), number(interval.upper, lang))
+    shown = voice.say("label.reference") if element.reference else number(element.att, lang)
+    sizes = [absent if n is None else number(n, lang) for n in (element.n_treated, element.n_comparison)]
+    p = absent if element.p_value is None else p_value(element.p_value, lang).removeprefix("=\u00a0")
+    return (number(element.element, lang), shown, lower, upper, p, *sizes)
+
+
+def _alt(path: tuple[Element, ...], unit: str, voice: Voice) -> str:
+    """Ranges before and after the start, in one paragraph."""
+    lang = voice.lang
+    before = [e.att for e in path if e.element < 0 and not e.reference]
+    after = [e.att for e in path if e.element >= 0]
+    parts = [voice.say("figure.event_alt", {"unit": unit})]
+    for key, values in (("figure.event_alt_before", before), ("figure.event_alt_after", after)):
+        if values:
+            ends = {"low": number(min(values), lang), "high": number(max(values), lang), "n": number(len(values), lang)}
+            parts.append(voice.say(key, ends))
+    return " ".join(parts)

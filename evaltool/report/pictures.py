@@ -1,0 +1,160 @@
+"""From a run to the pictures of ``plotting``: what each figure needs, gathered and put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from evaltool import registry
+from evaltool.errors import EvaltoolError
+from evaltool.language.numbers import money_short
+from evaltool.plotting.bases import Verdict
+from evaltool.plotting.effect import EffectPicture, EffectRow, Tier
+from evaltool.records.base import Record
+from evaltool.records.decision import Alternative
+from evaltool.records.estimate import Estimate
+from evaltool.records.evidence import ALL
+from evaltool.records.options import parse_options
+from evaltool.records.plan.payment import Rule
+from evaltool.report.telling import Telling
+
+STARTS = ("from", "at", "threshold", "start")
+"""Names under which mechanisms state a threshold beside an ``amount``."""
+
+
+def rules_on_headline(telling: Telling) -> tuple[Rule, ...]:
+    """The payment rules that look at the headline outcome."""
+    return tuple(r for r in telling.run.plan.payment.rule if r.outcome == telling.run.plan.estimand.outcome)
+
+
+def rule_thresholds(rule: Rule) -> tuple[Decimal, ...]:
+    """A rule's thresholds, rising; none where its terms cannot be read."""
+    try:
+        plugin = registry.mechanism(rule.mechanism)
+        return tuple(sorted(set(plugin.thresholds(parse_options(plugin.terms, rule.terms, "payment.rule.terms")))))
+    except EvaltoolError:
+        return ()
+
+
+def rule_maximum(rule: Rule) -> Decimal | None:
+    """A rule's top amount before caps; None for an uncapped tariff."""
+    try:
+        plugin = registry.mechanism(rule.mechanism)
+        return plugin.maximum(parse_options(plugin.terms, rule.terms, "payment.rule.terms"))
+    except EvaltoolError:
+        return None
+
+
+def stated_amounts(terms: Mapping[str, object]) -> dict[Decimal, Decimal]:
+    """Threshold → amount, wherever the terms state the two side by side (``from``/``amount``, ``x_from``/``x_amount``)."""
+    found: dict[Decimal, Decimal] = {}
+    for table in _tables(terms):
+        for name in STARTS:
+            if name in table and "amount" in table:
+                found[Decimal(str(table[name]))] = Decimal(str(table["amount"]))
+        for name, value in table.items():
+            for suffix in ("_from", "_threshold"):
+                amount = table.get(name.removesuffix(suffix) + "_amount") if name.endswith(suffix) else None
+                if amount is not None:
+                    found[Decimal(str(value))] = Decimal(str(amount))
+    return found
+
+
+def _tables(value: object) -> Iterator[Mapping[str, object]]:
+    """``value`` and every table inside it."""
+    if isinstance(value, Record):
+        value = value.model_dump()
+    if isinstance(value, Mapping):
+        yield value
+        for item in value.values():
+            yield from _tables(item)
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _tables(item)
+
+
+def effect_picture(telling: Telling) -> EffectPicture | None:
+    """The headline (and each cohort) against the thresholds of the rules on it; None where nothing was estimated."""
+    if not telling.estimates:
+        return None
+    evidence = [(estimate, telling.evidence(estimate)) for estimate in telling.estimates]
+    whole = [e for e in telling.estimates if e.key.cohort == ALL]
+    rows = tuple(
+        EffectRow(telling.title_of(e), found.point, found.lower, found.upper, not whole or e.key.cohort == ALL)
+        for e, found in evidence
+    )
+    headline = telling.headline or telling.estimates[-1]
+    level = None if headline.interval is None else telling.level(headline.interval.level)
+    return EffectPicture(
+        rows=rows,
+        tiers=() if telling.monitoring else _tiers(telling),
+        axis=axis_words(telling, headline),
+        scale=telling.scale,
+        level=level if any(row.lower is not None for row in rows) else None,
+        effect=headline.kind != "verified_count",
+    )
+
+
+def _tiers(telling: Telling) -> tuple[Tier, ...]:
+    """Thresholds of the rules on the headline outcome with their amounts, rising."""
+    tiers: dict[Decimal, Tier] = {}
+    currency, lang = telling.run.plan.programme.currency, telling.lang
+    for rule in rules_on_headline(telling):
+        amounts = stated_amounts(rule.terms)
+        for threshold in rule_thresholds(rule):
+            amount = amounts.get(threshold)
+            words = "" if amount is None else money_short(amount, currency, lang)
+            tiers[threshold] = Tier(threshold, words)
+    return tuple(tiers[threshold] for threshold in sorted(tiers))
+
+
+def axis_words(telling: Telling, estimate: Estimate) -> str:
+    """What the horizontal axis of the effect figure measures."""
+    outcome = telling.outcome_title()
+    estimand = telling.run.plan.estimand
+    values = {"outcome": _lower_first(outcome), "unit": telling.unit}
+    if estimate.kind == "verified_count":
+        return telling.say("axis.count", values | {"outcome": outcome})
+    if estimand.scale == "relative":
+        baseline = estimand.denominator == "baseline"
+        return telling.say("axis.improvement_baseline" if baseline else "axis.improvement_percent", values)
+    return telling.say("axis.improvement", values)
+
+
+def _lower_first(text: str) -> str:
+    """A title inside a sentence: first letter lowered unless the word looks like an abbreviation."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def verdicts(telling: Telling) -> tuple[Verdict, ...]:
+    """The decided basis first, then every other basis and pre-registered specification."""
+    found = [_verdict(telling, a) for a in telling.run.decision.alternatives]
+    return tuple(sorted(found, key=lambda v: not v.decided))
+
+
+def _verdict(telling: Telling, alternative: Alternative) -> Verdict:
+    """One alternative in words."""
+    decision = telling.run.decision
+    label = alternative_title(telling, alternative)
+    if alternative.state is None:
+        why = telling.name_of("trace_absent", alternative.absent or "no_estimate")
+        return Verdict(label, telling.say("text.cannot_compute", {"why": why}), None)
+    mine = alternative.kind == "basis" and alternative.name == decision.basis and telling.decided()
+    verdict = Verdict(label, telling.say(f"state_short.{alternative.state}"), alternative.amount, decided=mine)
+    if alternative.point is None:
+        return verdict
+    return replace(verdict, point=telling.scale.bare(alternative.point))
+
+
+def alternative_title(telling: Telling, alternative: Alternative) -> str:
+    """A basis in words, or a specification by the plan's own title."""
+    if alternative.kind == "basis":
+        return telling.name_of("basis_short", alternative.name)
+    return specification_title(telling, alternative.name)
+
+
+def specification_title(telling: Telling, name: str) -> str:
+    """The plan's own title of a pre-registered specification, else its id made readable."""
+    titles = {s.id: s.title.in_language(telling.lang) for s in telling.run.plan.sensitivity}
+    return titles.get(name) or name.replace("_", " ")

@@ -1,0 +1,115 @@
+"""Fixed plain sentences about rule, result and evidence. Markdown; everything filled in is escaped."""
+
+from __future__ import annotations
+
+from evaltool.records.estimate import Estimate
+from evaltool.records.evidence import ALL
+from evaltool.records.plan.payment import Rule
+from evaltool.report.pictures import rule_maximum, rule_thresholds
+from evaltool.report.telling import Telling
+
+
+def rule_sentences(telling: Telling) -> list[str]:
+    """Each payment rule in one sentence."""
+    return [_rule_sentence(telling, rule) for rule in telling.run.plan.payment.rule]
+
+
+def _rule_sentence(telling: Telling, rule: Rule) -> str:
+    """Mechanism, outcome, basis, thresholds, whether reaching is enough, and the top amount."""
+    thresholds = rule_thresholds(rule)
+    inclusive = ""
+    if thresholds and rule.inclusive is not None:
+        inclusive = telling.say("rule.inclusive" if rule.inclusive else "rule.strict")
+    listed = " · ".join(telling.scale.text(t) for t in thresholds)
+    tops = [amount for amount in (rule_maximum(rule), rule.cap) if amount is not None]
+    top = telling.say("rule.top", {"amount": telling.money(min(tops))}) if tops else ""
+    return telling.tell(
+        "rule.sentence",
+        {
+            "mechanism": telling.name_of("mechanism", rule.mechanism),
+            "outcome": telling.outcome_title(rule.outcome),
+            "basis": telling.name_of("basis", rule.basis or "none"),
+            "inclusive": inclusive,
+            "thresholds": telling.say("rule.thresholds", {"list": listed}) if thresholds else "",
+            "top": top,
+        },
+    )
+
+
+def result_sentences(telling: Telling) -> list[str]:
+    """What was measured, cohort by cohort, with its uncertainty or the reason there is none."""
+    if telling.withheld:
+        return [telling.tell("text.withheld_result")]
+    found: list[str] = []
+    for estimate in telling.estimates:
+        sentence = _measured(telling, estimate)
+        split = estimate.key.cohort != ALL
+        found.append(f"**{telling.title_of(estimate)}:** {sentence}" if split else sentence)
+        found += _uncertainty(telling, estimate)
+    return found
+
+
+def _measured(telling: Telling, estimate: Estimate) -> str:
+    """The figure itself, in the direction of good."""
+    evidence = telling.evidence(estimate)
+    if estimate.kind == "verified_count":
+        return telling.tell("result.count", {"value": telling.scale.text(evidence.point)})
+    if estimate.kind == "change":
+        return telling.tell("result.change", {"value": telling.scale.text(evidence.point)})
+    values = {"outcome": telling.outcome_title(), "value": telling.scale.text(abs(evidence.point))}
+    return telling.tell("result.improvement" if evidence.point >= 0 else "result.worsening", values)
+
+
+def _uncertainty(telling: Telling, estimate: Estimate) -> list[str]:
+    """The interval, or why there is none."""
+    evidence = telling.evidence(estimate)
+    if estimate.kind == "verified_count":
+        return []
+    if evidence.lower is None or evidence.upper is None or evidence.level is None:
+        return [telling.tell("result.no_interval", {"why": telling.absent_words(estimate)})]
+    ends = {"lower": telling.scale.text(evidence.lower), "upper": telling.scale.text(evidence.upper)}
+    return [telling.tell("result.interval", {"level": telling.level(evidence.level), **ends})]
+
+
+def per_hundred(telling: Telling, estimate: Estimate) -> str | None:
+    """ "For every 100 …": observed beside expected, where both are known and on a scale that allows it."""
+    observed, expected = estimate.observed, estimate.counterfactual
+    if estimate.kind != "effect" or observed is None or expected is None:
+        return None
+    if telling.outcome.kind == "binary":
+        shown = {"observed": telling.number(100 * observed, 1), "expected": telling.number(100 * expected, 1)}
+        return telling.tell("result.per_hundred_share", shown)
+    if expected <= 0 or observed < 0:
+        return None
+    ratio = telling.number(100 * observed / expected, 0)
+    return telling.tell("result.per_hundred", {"ratio": ratio, "unit": telling.unit})
+
+
+def observed_expected(telling: Telling, estimate: Estimate) -> str | None:
+    """Both numbers side by side, since success among the treated is not effect."""
+    if estimate.kind != "effect" or estimate.observed is None or estimate.counterfactual is None:
+        return None
+    shown = {"observed": telling.number(estimate.observed), "expected": telling.number(estimate.counterfactual)}
+    return telling.tell("result.observed_expected", {**shown, "unit": telling.unit})
+
+
+def evidence_key(telling: Telling) -> str:
+    """Which of the fixed evidence sentences applies."""
+    estimate = telling.headline
+    if estimate is None:
+        return "none"
+    if estimate.kind != "effect":
+        return "no_counterfactual"
+    evidence = telling.evidence(estimate)
+    if evidence.lower is None or evidence.upper is None:
+        return "without_uncertainty"
+    if evidence.lower > 0:
+        return "strong"
+    return "negative" if evidence.upper < 0 else "inconclusive"
+
+
+def evidence_sentence(telling: Telling) -> str:
+    """The strength of evidence in one fixed sentence."""
+    key = evidence_key(telling)
+    why = telling.absent_words(telling.headline) if telling.headline else ""
+    return telling.tell(f"evidence.{key}", {"why": why} if key == "without_uncertainty" else {})

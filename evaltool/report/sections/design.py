@@ -1,0 +1,35 @@
+"""Who is compared with whom."""
+
+from __future__ import annotations
+
+from evaltool.report.blocks import Block, Prose, Table
+from evaltool.report.section import Section
+from evaltool.report.telling import Telling
+
+
+def build(telling: Telling) -> tuple[Block, ...]:
+    """The comparison in words, and the groups by start."""
+    design = telling.run.design
+    key = {"none": "text.design_none", "published": "text.design_published"}.get(design.comparison)
+    words = {"comparison": telling.name_of("comparison", design.comparison)}
+    prose = Prose(text=telling.tell("text.design", words) if key is None else telling.tell(key))
+    if not design.cohorts:
+        return (prose,)
+    rows = tuple(
+        (
+            telling.say("text.never_start") if c.start is None else c.label,
+            telling.count(c.units, "cohort", "never" if c.start is None else c.start),
+            telling.count(round(c.weight), "cohort", "never" if c.start is None else c.start),
+        )
+        for c in design.cohorts
+    )
+    table = Table(
+        caption=telling.say("text.cohorts_caption"),
+        head=(telling.say("text.cohorts_start"), telling.say("label.units_head"), telling.say("text.people")),
+        rows=rows,
+        numeric=(1, 2),
+    )
+    return (prose, table)
+
+
+SECTION = Section("design", build)

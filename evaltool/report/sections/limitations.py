@@ -1,0 +1,51 @@
+"""What this measurement cannot do, chosen by its kind."""
+
+from __future__ import annotations
+
+from evaltool.report.blocks import Block, Prose
+from evaltool.report.section import Section
+from evaltool.report.telling import Telling
+
+FEW = 66
+"""Median number of people in Danish programmes: at or below it, single units are said to weigh heavily."""
+
+
+def build(telling: Telling) -> tuple[Block, ...]:
+    """A list of fixed sentences."""
+    lines = [_line(telling, key) for key in _keys(telling)]
+    return (Prose(text="\n".join(f"- {line}" for line in lines)),) if lines else ()
+
+
+def _line(telling: Telling, key: str) -> str:
+    """One limitation, with the number of treated units where it speaks of it."""
+    if key != "small":
+        return telling.tell(f"limit.{key}")
+    treated = telling.headline.counts.treated if telling.headline else None
+    return telling.tell("limit.small", {"n": telling.count(treated, "arm", "treated")})
+
+
+def _keys(telling: Telling) -> list[str]:
+    """Which sentences apply."""
+    run = telling.run
+    keys: list[str] = []
+    estimate = telling.headline
+    if estimate is not None:
+        if estimate.kind == "effect":
+            keys += ["parallel", "spillover"] if estimate.method.startswith("did.") else ["spillover"]
+        else:
+            keys.append("no_counterfactual")
+            keys += ["regression_to_mean"] if run.plan.population.selected_as_extreme else []
+        keys += ["no_se"] if estimate.se is None and estimate.kind == "effect" else []
+        keys += ["published"] if estimate.method.startswith("published.") else []
+        keys += ["small"] if estimate.counts.treated <= FEW else []
+        notes = dict.fromkeys(note for e in telling.estimates for note in e.notes)
+        keys += [note for note in notes if telling.voice.says(f"limit.{note}")]
+    decision = run.decision
+    if not telling.monitoring:
+        keys += ["point_basis"] if decision.basis == "point_estimate" else []
+        keys += ["provisional"] if "PROVISIONAL" in decision.flags else []
+        keys += ["fragile"] if "DECISION_FRAGILE" in decision.flags else []
+    return list(dict.fromkeys(keys))
+
+
+SECTION = Section("limitations", build)

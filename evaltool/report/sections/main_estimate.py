@@ -1,0 +1,99 @@
+"""The main estimate: the picture, the numbers in the outcome's own sign, the same as shares, the second opinion."""
+
+from __future__ import annotations
+
+from evaltool.language.numbers import p_value
+from evaltool.plotting.effect import draw_effect
+from evaltool.records.estimate import Estimate, Interval
+from evaltool.report.blocks import Block, Prose, Table
+from evaltool.report.pictures import effect_picture
+from evaltool.report.section import Section
+from evaltool.report.sections._sentences import evidence_sentence, result_sentences
+from evaltool.report.telling import Telling
+
+
+def build(telling: Telling) -> tuple[Block, ...]:
+    """Nothing to show without estimates."""
+    picture = effect_picture(telling)
+    if picture is None:
+        return ()
+    text = f"{' '.join(result_sentences(telling))}\n\n{evidence_sentence(telling)}"
+    blocks: list[Block] = [Prose(text=text), telling.figure(draw_effect(picture, telling.lang)), _table(telling)]
+    shares = [e for e in telling.estimates if e.relative is not None]
+    if shares:
+        blocks.append(_shares(telling, shares))
+    return (*blocks, *_notes(telling))
+
+
+def _table(telling: Telling) -> Table:
+    """Effect, standard error, interval, p-value, observed and expected, sizes."""
+    none = telling.say("label.none")
+    rows = []
+    for e in telling.estimates:
+        p = none if e.p_value is None else p_value(e.p_value, telling.lang).removeprefix("=\u00a0")
+        row = [telling.title_of(e), telling.number(e.att), none if e.se is None else telling.number(e.se)]
+        row += [_interval(telling, e.interval), p]
+        row += [none if v is None else telling.number(v) for v in (e.observed, e.counterfactual)]
+        row += [
+            telling.count(e.counts.treated, "arm", "treated", of=e),
+            telling.count(e.counts.comparison, "arm", "comparison", of=e),
+        ]
+        rows.append(tuple(row))
+    heads = ("estimate", "effect", "standard_error", "interval", "p_value", "observed", "expected", "n_treated", "n_comparison")
+    direction = telling.say(f"direction.{telling.outcome.direction}")
+    return Table(
+        caption=f"{telling.say('text.estimates_caption')} ({telling.unit})",
+        head=tuple(telling.say(f"label.{key}") for key in heads),
+        rows=tuple(rows),
+        numeric=tuple(range(1, len(heads))),
+        note=telling.say("text.estimate_sign", {"direction": direction}),
+    )
+
+
+def _interval(telling: Telling, interval: Interval | None) -> str:
+    """``−0.15 to −0.08``, or a dash."""
+    if interval is None:
+        return telling.say("label.none")
+    ends = {"lower": telling.number(interval.lower), "upper": telling.number(interval.upper)}
+    return telling.say("label.range", ends)
+
+
+def _shares(telling: Telling, estimates: list[Estimate]) -> Table:
+    """The effects as shares of their denominator."""
+    none = telling.say("label.none")
+    rows = []
+    for e in estimates:
+        if e.relative is None:
+            continue
+        r = e.relative
+        interval = none
+        if r.interval is not None:
+            ends = {"lower": telling.percent(r.interval.lower), "upper": telling.percent(r.interval.upper)}
+            interval = telling.say("label.range", ends)
+        words = telling.say(f"text.{r.denominator}_word")
+        rows.append((telling.title_of(e), telling.percent(r.value), interval, f"{telling.number(r.denominator_value)} ({words})"))
+    return Table(
+        caption=telling.say("text.relative_caption"),
+        head=tuple(telling.say(f"label.{key}") for key in ("estimate", "effect", "interval", "share_of")),
+        rows=tuple(rows),
+        numeric=(1, 2),
+        wide=(3,),
+    )
+
+
+def _notes(telling: Telling) -> tuple[Block, ...]:
+    """Second opinion, and the source of published figures."""
+    run = telling.run
+    parts = []
+    if run.second_opinion is None or telling.withheld:
+        parts.append(telling.tell("text.second_opinion_none"))
+    else:
+        shown = {"by": run.second_opinion.by, "value": telling.number(run.second_opinion.value)}
+        parts.append(telling.tell("text.second_opinion", shown))
+    for estimate in telling.estimates:
+        if estimate.source:
+            parts.append(telling.tell("text.source", {"source": estimate.source}))
+    return (Prose(text="\n\n".join(dict.fromkeys(parts))),)
+
+
+SECTION = Section("main_estimate", build)

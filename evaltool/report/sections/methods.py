@@ -1,0 +1,44 @@
+"""Every choice that changes a digit."""
+
+from __future__ import annotations
+
+from evaltool.report.blocks import Block, Facts, Table
+from evaltool.report.section import Section
+from evaltool.report.telling import Telling
+
+
+def build(telling: Telling) -> tuple[Block, ...]:
+    """Design, method, estimand in words; the conventions by their own names."""
+    plan = telling.run.plan
+    facts = Facts(
+        caption=telling.say("section.methods"),
+        items=(
+            (telling.say("fact.method"), f"{telling.name_of('method', plan.estimator.method)} ({plan.estimator.method})"),
+            (telling.say("fact.design"), plan.design.method),
+            (telling.say("fact.estimand"), telling.headline.estimand if telling.headline else plan.estimand.target),
+            (telling.say("fact.level"), telling.level(plan.inference.level)),
+            (telling.say("fact.seed"), str(telling.run.seed)),
+        ),
+    )
+    conventions = telling.headline.conventions if telling.headline else {}
+    if not conventions:
+        return (facts,)
+    table = Table(
+        caption=telling.say("text.conventions_caption"),
+        head=(telling.say("label.setting"), telling.say("label.choice")),
+        rows=tuple((name, _shown(telling, value)) for name, value in sorted(conventions.items())),
+        wide=(1,),
+    )
+    return (facts, table)
+
+
+def _shown(telling: Telling, value: bool | int | float | str | None) -> str:  # noqa: FBT001 - a value to print
+    """A convention's value: names stay as the methods manual spells them."""
+    if value is None:
+        return telling.say("label.none")
+    if isinstance(value, bool):
+        return telling.say("trace_word.yes" if value else "trace_word.no")
+    return value if isinstance(value, str) else telling.number(value)
+
+
+SECTION = Section("methods", build)

@@ -1,0 +1,64 @@
+"""The outcome metric as two people would measure it alike, and where the data come from."""
+
+from __future__ import annotations
+
+from evaltool.records.plan.analysis import Outcome
+from evaltool.report.blocks import Block, Facts, Table
+from evaltool.report.section import Section
+from evaltool.report.telling import Telling
+
+
+def build(telling: Telling) -> tuple[Block, ...]:
+    """One list per outcome, one for the data, and the columns with their roles."""
+    blocks: list[Block] = [_facts(telling, outcome) for outcome in telling.run.plan.outcome]
+    blocks.append(_source(telling))
+    columns = telling.run.plan.data.column
+    if columns:
+        rows = tuple((c.name, c.role, c.type, c.label.in_language(telling.lang) or c.unit or "") for c in columns)
+        heads = ("column", "role", "type", "meaning")
+        blocks.append(
+            Table(
+                caption=telling.say("text.columns_caption"),
+                head=tuple(telling.say(f"label.{key}") for key in heads),
+                rows=rows,
+                wide=(3,),
+            )
+        )
+    return tuple(blocks)
+
+
+def _facts(telling: Telling, outcome: Outcome) -> Facts:
+    """Definition, unit, direction, window, maturity, verifier."""
+    lang = telling.lang
+    items = [
+        ("outcome", outcome.title.in_language(lang) or outcome.id),
+        ("definition", outcome.definition.in_language(lang)),
+        ("measured_in", outcome.unit.in_language(lang)),
+        ("direction", telling.say(f"direction.{outcome.direction}")),
+        ("window", f"{telling.day(outcome.window_from)} – {telling.day(outcome.window_to)}"),
+        ("mature", telling.day(outcome.mature_from)),
+        ("verifier", outcome.verifier or ""),
+    ]
+    shown = tuple((telling.say(f"fact.{key}"), value) for key, value in items if value)
+    return Facts(caption=outcome.title.in_language(lang) or outcome.id, items=shown)
+
+
+def _source(telling: Telling) -> Facts:
+    """Source, vintage and size of the data; the published source where no data were read."""
+    run = telling.run
+    if run.data is None:
+        source = run.plan.programme.source or telling.say("text.data_none")
+        return Facts(caption=telling.say("fact.source"), items=((telling.say("fact.source"), source),))
+    size = {
+        "rows": telling.number(run.data.rows),
+        "units": telling.number(run.data.units),
+        "periods": telling.number(len(run.data.periods)),
+    }
+    items = [("source", run.data.source), ("vintage", run.plan.data.vintage or "")]
+    if not telling.hides("all", "submitted"):
+        items.append(("rows", telling.say("fact.rows_value", size)))
+    shown = tuple((telling.say(f"fact.{key}"), value) for key, value in items if value)
+    return Facts(caption=telling.say("fact.source"), items=shown)
+
+
+SECTION = Section("outcome", build)
