@@ -66,7 +66,7 @@ def check(context: GateContext) -> GateResult:
         "by": opinion.by,
         "tolerance": str(tolerance),
     }
-    if not finite(difference, accepted):
+    if not finite(estimate.att, estimate.se, opinion.value, difference, accepted):
         unknown = Words(
             da="Mindst én af de to beregninger gav ikke et tal.",
             en="At least one of the two computations gave no number.",

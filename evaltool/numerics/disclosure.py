@@ -16,8 +16,8 @@ How to use it
 
 Primary rule: 0 < count < minimum. Complementary rule: all additions are read together as linear equations in the
 hidden counts and solved in exact fractions; whenever one hidden count has a single solution, or hidden counts add up
-to a known total below the minimum, one more count that enters one of the equations is hidden, until nothing can be
-worked out: the one that leaves the fewest exposed, among those the smallest, by name when that ties.
+to a known total below the minimum, one more count is hidden, until nothing can be worked out: the one that leaves the
+fewest exposed, among those one that shares an equation with them, then the smallest, then by name.
 
 Sources: Statistics Denmark's and OpenSAFELY's output rules for the minimum; Willenborg & de Waal (2001), chapter 8, for
 complementary suppression. Counts that are equal by construction (a cohort in every table) are one unknown; the cost
@@ -93,16 +93,17 @@ def suppress(
     small = {name for name, count in sizes.items() if 0 < count < minimum}
     hidden = set(small)
     while exposed := _exposed(sizes, equations, hidden, minimum):
-        touching = {name for equation in equations if exposed & set(equation.names) for name in equation.names}
+        near = {name for equation in equations if exposed & set(equation.names) for name in equation.names}
         choices = [
             (
                 name in last,
                 len(_exposed(sizes, equations, hidden | {name}, minimum)),
+                name not in near,
                 sizes[name] == 0,
                 sizes[name],
                 name,
             )
-            for name in touching - hidden
+            for name in sorted({name for equation in equations for name in equation.names} - hidden)
         ]
         if not choices:
             break

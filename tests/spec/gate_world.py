@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from payment_cases import outcome, plan, rule
+from pydantic import Field
 
 from evaltool import registry
 from evaltool.records.base import Record
@@ -158,7 +159,7 @@ class World(Record):
     thresholds: tuple[float, ...] = (1.0,)
     refit: Callable[[Panel], Estimate] | None = None
     as_of: date = AS_OF
-    options: dict[str, object] = {}
+    options: dict[str, object] = Field(default_factory=dict)
     consequence: Consequence | None = None
     overridden: bool = False
 
@@ -187,6 +188,8 @@ def ask(name: str, world: World | None = None, **changes: object) -> GateResult:
     )
 
 
-def why_not(name: str, capabilities: Capabilities = DID, stated: EvaluationPlan | None = None) -> tuple[str, str] | None:
+def why_not(
+    name: str, capabilities: Capabilities = DID, stated: EvaluationPlan | None = None
+) -> tuple[str, str] | None:
     """Why the gate does not apply, or None."""
     return registry.gate(name).applies(capabilities, stated or plan())

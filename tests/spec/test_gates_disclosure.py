@@ -98,7 +98,9 @@ def test_names() -> None:
 # the gate -------------------------------------------------------------------------------------------------------
 
 
-def cell(group: int | None, period: int, treated: int | None, comparison: int | None = None, **other: object) -> Element:
+def cell(
+    group: int | None, period: int, treated: int | None, comparison: int | None = None, **other: object
+) -> Element:
     return Element.model_validate(
         {
             "kind": "cell",

@@ -155,7 +155,7 @@ def people(minimum: int | None = None, unit: str = "person") -> dict[str, object
         (0, 0, "school", None, {}, "FAIL", (0, 2)),
     ],
 )
-def test_minimum_sample(
+def test_minimum_sample(  # noqa: PLR0917 - one column of the table each
     treated: int,
     comparison: int,
     unit: str,
@@ -300,7 +300,9 @@ def test_minimum_sample_applies_where_there_are_sizes() -> None:
     assert why_not("minimum_sample", published, both) is None
     assert why_not("minimum_sample", published, one) is not None
     assert why_not("minimum_sample", published, plan()) is not None
-    assert why_not("minimum_sample", published, plan(estimator={"method": "x", "options": {"published": 1}})) is not None
+    assert (
+        why_not("minimum_sample", published, plan(estimator={"method": "x", "options": {"published": 1}})) is not None
+    )
 
 
 def test_published_sizes_are_people_whatever_the_unit_is_called() -> None:

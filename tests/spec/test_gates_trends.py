@@ -146,9 +146,7 @@ def test_cells_with_weights_decide_the_horizon() -> None:
 
 
 def test_weights_on_the_path_decide_the_horizon_without_cells() -> None:
-    after = tuple(
-        Element(kind="event", element=e, label=str(e), att=-2.0, weight=w) for e, w in ((0, 0.25), (4, 0.75))
-    )
+    after = tuple(Element(kind="event", element=e, label=str(e), att=-2.0, weight=w) for e, w in ((0, 0.25), (4, 0.75)))
     headline = estimate(path=(*path({-2: 0.0}, {}), *after), event_covariance=diagonal([1e-4] * 3))
     assert ask("pre_trend", headline=headline).evidence["horizon"] == 0.25 * 1 + 0.75 * 5
 
@@ -174,9 +172,7 @@ def test_student_t_where_the_estimate_uses_it() -> None:
         estimate(path=path({}, {0: -2.0}), event_covariance=diagonal([1.0])),
         estimate(path=path({-2: 0.0}, {0: -2.0})),
         estimate(path=path({-2: 0.0}, {0: -2.0}), event_covariance=diagonal([0.0, 1.0])),
-        estimate(
-            path=path({-3: 0.0, -2: 0.0}, {}), event_covariance=((1.0, 1.0), (1.0, 1.0))
-        ),
+        estimate(path=path({-3: 0.0, -2: 0.0}, {}), event_covariance=((1.0, 1.0), (1.0, 1.0))),
         estimate(path=path({-2: 0.0}, {}), event_covariance=diagonal([1.0])),
     ],
     ids=["no pre-period", "no covariance", "zero variance", "singular", "nothing after"],
