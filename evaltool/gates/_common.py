@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from evaltool.language.numbers import number, percent
 from evaltool.records.base import Json, Words
@@ -150,8 +149,3 @@ def level_of(context: GateContext) -> float:
 def sides_of(context: GateContext) -> int:
     """1 or 2, as the plan states."""
     return 1 if context.plan.inference.sides == "one" else 2
-
-
-def number_or(value: Decimal | int | None, default: float) -> float:
-    """The contract's own number, or the default."""
-    return default if value is None else float(value)

@@ -36,10 +36,9 @@ class Released:
     kept: tuple[str, ...] = (name_of("all", "analysed"),)
     """Not a group, but known from the headline arms: hidden last, like them."""
 
-    def add(self, name: str, count: float | None) -> None:
-        """A count, where there is one."""
-        if count is not None:
-            self.counts[name] = float(count)
+    def add(self, name: str, count: float) -> None:
+        """A count under its name."""
+        self.counts[name] = float(count)
 
     def relate(self, total: str, parts: list[str]) -> bool:
         """Note an addition where every part is released and it holds; one that does not hold reveals nothing."""

@@ -92,26 +92,37 @@ def suppress(
     equations = tuple(sorted(merged, key=lambda s: s.names))
     small = {name for name, count in sizes.items() if 0 < count < minimum}
     hidden = set(small)
-    while exposed := _exposed(sizes, equations, hidden, minimum):
-        near = {name for equation in equations if exposed & set(equation.names) for name in equation.names}
-        choices = [
-            (
-                name in last,
-                len(_exposed(sizes, equations, hidden | {name}, minimum)),
-                name not in near,
-                sizes[name] == 0,
-                sizes[name],
-                name,
-            )
-            for name in sorted({name for equation in equations for name in equation.names} - hidden)
-        ]
-        if not choices:
-            break
-        hidden.add(min(choices)[-1])
+    while choices := _choices(sizes, equations, hidden, minimum):
+        hidden.add(min((choice[-1] in last, *choice) for choice in choices)[-1])
     return Suppression(
         primary=frozenset(name for name in counts if same[name] in small),
         complementary=frozenset(name for name in counts if same[name] in hidden - small),
     )
+
+
+Choice = tuple[int, bool, bool, float, str]
+
+
+def _choices(counts: Mapping[str, float], equations: Sequence[Sum], hidden: set[str], minimum: float) -> list[Choice]:
+    """What could be hidden next, best first by tuple: exposed afterwards, far away, zero, size, name.
+
+    Empty when nothing can be worked out, or nothing is left to hide.
+    """
+    exposed = _exposed(counts, equations, hidden, minimum)
+    if not exposed:
+        return []
+    near = {name for equation in equations if exposed & set(equation.names) for name in equation.names}
+    left = {name for equation in equations for name in equation.names} - hidden
+    return [
+        (
+            len(_exposed(counts, equations, hidden | {name}, minimum)),
+            name not in near,
+            counts[name] == 0,
+            counts[name],
+            name,
+        )
+        for name in sorted(left)
+    ]
 
 
 def _classes(counts: Mapping[str, float], sums: Sequence[Sum]) -> dict[str, str]:
