@@ -18,6 +18,7 @@ from evaltool.records.run import Run
 
 SCHEMA_VERSION = 1
 ARMS = ("treated", "comparison")
+TABLES = ("path", "groups", "calendar", "cells", "series")
 RESULTS = ("att", "se", "interval", "p_value", "statistic", "observed", "counterfactual", "baseline", "relative")
 """What an estimate says besides its method; withheld together with the size of either arm."""
 
@@ -43,7 +44,7 @@ def determination_of(run: Run) -> dict[str, Json]:
         "as_of": run.as_of.isoformat(),
         "decision": _decision(run, withheld=cells.headline_withheld),
         "estimate": _estimate(run.estimate, cells),
-        "estimates": [_estimate(estimate, cells) for estimate in run.estimates],
+        "estimates": [_briefly(_estimate(estimate, cells)) for estimate in run.estimates],
         "failed_specifications": plain(run.failed_specifications),
         "second_opinion": None if cells.headline_withheld else plain(run.second_opinion),
         "gates": [_gate(gate, withheld=cells.headline_withheld) for gate in run.gates],
@@ -160,6 +161,11 @@ def _estimate(estimate: Estimate, cells: CellRule) -> dict[str, Json]:
     }
 
 
+def _briefly(estimate: dict[str, Json]) -> dict[str, Json]:
+    """An estimate without its paths and tables: those stand with the headline, and for the others in ``run.json``."""
+    return {name: value for name, value in estimate.items() if name not in TABLES}
+
+
 def _element(element: Element, estimate: Estimate, cells: CellRule) -> dict[str, Json]:
     """One entry of a path; when it rests on too few, its numbers are withheld and its place remains."""
     shown = _table(element)
@@ -173,7 +179,7 @@ def _gate(gate: GateResult, *, withheld: bool) -> dict[str, Json]:
     """One gate without its evidence, which may be about few units and stays in the secure environment."""
     shown = {name: value for name, value in _table(gate).items() if name != "evidence"}
     if withheld and gate.name != "disclosure":
-        return {**shown, "statistic": None, "sentence": None, "suppressed": True}
+        return {**shown, "statistic": None, "threshold": None, "sentence": None, "suppressed": True}
     return shown
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from evaltool.bundle.pinned import current_settings, fault_as_json, unexpected
-from evaltool.errors import EXIT_INTERRUPTED, EvaltoolError, RunError
+from evaltool.errors import EXIT_INTERRUPTED, EvaltoolError, PlanError, RunError
 
 
 def main() -> int:
@@ -54,7 +54,7 @@ def evaluate_into(request: dict[str, str], events: TextIO) -> None:
     from evaltool.pipeline.prepare import primary_method  # noqa: PLC0415 - same
     from evaltool.reading.lock_file import lock_status  # noqa: PLC0415 - same
     from evaltool.reading.panel_file import read_panel  # noqa: PLC0415 - same
-    from evaltool.reading.plan_file import read_plan  # noqa: PLC0415 - same
+    from evaltool.reading.plan_file import place_faults, plan_lines, read_plan  # noqa: PLC0415 - same
     from evaltool.records.run import NumericProfile  # noqa: PLC0415 - same
 
     def tell(stage: str) -> None:
@@ -65,14 +65,18 @@ def evaluate_into(request: dict[str, str], events: TextIO) -> None:
     lock = lock_status(plan)
     tell("data")
     panel = read_panel(plan)
-    run = evaluate(
-        plan,
-        panel,
-        as_of=date.fromisoformat(request["as_of"]) if "as_of" in request else None,
-        lock=lock,
-        profile=NumericProfile(pinned=True, settings=current_settings()),
-        progress=tell,
-    )
+    try:
+        run = evaluate(
+            plan,
+            panel,
+            as_of=date.fromisoformat(request["as_of"]) if "as_of" in request else None,
+            lock=lock,
+            profile=NumericProfile(pinned=True, settings=current_settings()),
+            progress=tell,
+        )
+    except PlanError as error:
+        path = Path(request["plan"])
+        raise PlanError(place_faults(error.faults, plan_lines(path), path.name)) from None
     tell("bundle")
     roster = None if panel is None else build_design(plan, panel, primary_method(plan)).roster
     write_parts(run, Path(request["folder"]), roster=roster)

@@ -14,7 +14,17 @@ import typer
 
 from evaltool.bundle.exchange import refuse_existing
 from evaltool.cli.evaluation import SHOWN, Finished, Wish, as_table, evaluate_to
-from evaltool.cli.output import Format, FormatOption, Language, LanguageOption, answer, progress_on, remark, say, table
+from evaltool.cli.terminal import (
+    Format,
+    FormatOption,
+    Language,
+    LanguageOption,
+    answer,
+    progress_on,
+    remark,
+    say,
+    table,
+)
 from evaltool.errors import EXIT_OK, EXIT_RUN
 
 EXPECTED = "expected.toml"

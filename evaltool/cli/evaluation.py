@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from evaltool.bundle import layout
 from evaltool.bundle.exchange import written_beside
 from evaltool.bundle.pinned import Order, run_pinned
-from evaltool.cli.output import RULE, Progress, say
+from evaltool.cli.terminal import RULE, Progress, say
 from evaltool.errors import Fault, Place, UsageError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evaltool.cli.output import Format, FormatOption, answer, say
+from evaltool.cli.terminal import Format, FormatOption, answer, say
 
 
 def lock(

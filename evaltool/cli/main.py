@@ -14,7 +14,7 @@ from typer.exceptions import TyperException
 
 from evaltool.bundle.pinned import unexpected
 from evaltool.cli import check, demo, explain, lock, methods, new, report, run, schema, verify
-from evaltool.cli.output import complain
+from evaltool.cli.terminal import complain
 from evaltool.errors import EXIT_INTERRUPTED, EXIT_OK, EvaltoolError, Fault, RunError, UsageError
 
 HELP = """Did the intervention work, and is the payment due?

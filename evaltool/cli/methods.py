@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evaltool.cli.output import Format, FormatOption, answer, say, table
+from evaltool.cli.terminal import Format, FormatOption, answer, say, table
 from evaltool.errors import Fault, Place, UsageError, did_you_mean
 
 if TYPE_CHECKING:

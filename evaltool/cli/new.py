@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from evaltool.cli.output import Format, FormatOption, answer, say
+from evaltool.cli.terminal import Format, FormatOption, answer, say
 from evaltool.errors import Fault, Place, UsageError
 
 FILES = {"plan.toml": "plan.toml", "DATA_DICTIONARY.md": "dictionary.md", "evaluation.ipynb": "notebook.ipynb"}

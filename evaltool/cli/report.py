@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from evaltool.cli.evaluation import Finished, as_table, draw_and_seal, known_templates, show_box
-from evaltool.cli.output import Format, FormatOption, Language, LanguageOption, answer, progress_on
+from evaltool.cli.terminal import Format, FormatOption, Language, LanguageOption, answer, progress_on
 
 
 def report(

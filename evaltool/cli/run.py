@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from evaltool.cli.evaluation import Wish, as_table, evaluate_to, known_templates, parsed_date, show_box
-from evaltool.cli.output import Format, FormatOption, Language, LanguageOption, answer, progress_on
+from evaltool.cli.terminal import Format, FormatOption, Language, LanguageOption, answer, progress_on
 
 
 def run(  # noqa: PLR0913, PLR0917 - a command's options are its parameters

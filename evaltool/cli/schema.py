@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evaltool.cli.output import Format, FormatOption, answer
+from evaltool.cli.terminal import Format, FormatOption, answer
 
 
 def schema(form: FormatOption = Format.json) -> None:

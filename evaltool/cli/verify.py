@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evaltool.cli.output import Format, FormatOption, answer, progress_on, say
+from evaltool.cli.terminal import Format, FormatOption, answer, progress_on, say
 
 
 def verify(
