@@ -8,11 +8,13 @@ import tomllib
 from pathlib import Path
 
 from evaltool.records.decision import FLAGS, REASONS, STATES
+from evaltool.registry import gate_names
 
 CODE = re.compile(r"^(PLAN|DATA|SEAL|USAGE|RUN|VERIFY|DISCLOSURE)_[A-Z0-9_]+$")
 BUILT = {f"RUN_{reason}" for reason in REASONS}
 """The pipeline builds these from the reason code of a gate that stops the run."""
-NOT_ERRORS = {*FLAGS, *REASONS, *STATES}
+NOT_ERRORS = {*FLAGS, *REASONS, *STATES, *(f"GATE_{name.upper()}" for name in gate_names())}
+"""Explained too, since reports print them: flags, reasons, states and gates."""
 
 
 def texts(node: ast.AST) -> set[str]:
