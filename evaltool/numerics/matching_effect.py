@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaltool.numerics.inference import Floats, Ints
+from evaltool.numerics.inference import Floats, Ints, influence_sums
 from evaltool.numerics.regression import Regressors, weighted_least_squares
 
 FULL_LEVERAGE = 1e-10
@@ -20,7 +20,7 @@ FULL_LEVERAGE = 1e-10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WeightedFit:
-    """A weighted regression of (n,) rows on k columns: coefficients (k,), (X'WX)⁻¹ (k, k), scores w·e·x (n, k), h (n,)."""
+    """A weighted regression of (n,) rows on k columns: (k,) coefficients, (X'WX)⁻¹, (n, k) scores w·e·x, (n,) h."""
 
     coefficients: Floats
     bread: Floats
@@ -62,13 +62,12 @@ def hc3(fit: WeightedFit) -> Floats | None:
 
 
 def clustered(fit: WeightedFit, clusters: Ints) -> Floats | None:
-    """(k, k) HC1 covariance with scores summed within clusters (codes 0 … G − 1); None without spare rows or clusters."""
+    """(k, k) HC1 covariance, scores summed within clusters (codes 0 … G − 1); None without spare rows or clusters."""
     n, k = fit.scores.shape
     size = int(clusters.max()) + 1
     if fit.spare <= 0 or size <= 1:
         return None
-    sums = np.column_stack([np.bincount(clusters, weights=fit.scores[:, j], minlength=size) for j in range(k)])
-    return _sandwich(fit, sums) * ((n - 1) / (n - k)) * (size / (size - 1))
+    return _sandwich(fit, influence_sums(fit.scores, clusters)) * ((n - 1) / (n - k)) * (size / (size - 1))
 
 
 def _sandwich(fit: WeightedFit, scores: Floats) -> Floats:

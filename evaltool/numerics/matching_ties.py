@@ -22,6 +22,8 @@ from evaltool.numerics.inference import Floats, Ints
 ENUMERATED = 4096
 """Largest number of weight orders that are all tried for an adjusted effect."""
 SWEEPS = 50
+COUNTED = 10**15
+"""Counting stops here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,12 @@ def placements(tied: Tied) -> int:
     ways = 1
     for part in tied.moving():
         _, counts = np.unique(tied.weights[part], return_counts=True)
-        ways *= math.factorial(min(len(part), 17)) // math.prod(math.factorial(min(int(c), 17)) for c in counts)
-        if len(part) > 17 or ways > 10**15:  # noqa: PLR2004 - 17! is the largest factorial below 10^15
-            return 10**15
+        left = len(part)
+        for count in counts.tolist():
+            ways *= math.comb(left, count)
+            left -= count
+        if ways >= COUNTED:
+            return COUNTED
     return ways
 
 

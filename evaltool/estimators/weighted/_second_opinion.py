@@ -1,0 +1,59 @@
+"""A matched difference again by another road: statsmodels' logit for the scores, its least squares for the effect."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import statsmodels.api as sm
+
+from evaltool.errors import Fault, Place, RunError
+from evaltool.estimators.weighted._units import data_of
+from evaltool.records.design import MatchSummary
+from evaltool.records.estimate import SecondOpinion
+from evaltool.records.panel import FloatArray, Panel
+from evaltool.records.plugins import EstimationRequest
+
+SCORE_TOLERANCE = 1e-8
+
+
+def difference_again(request: EstimationRequest, covariates: tuple[str, ...]) -> SecondOpinion:
+    """Scores first (they must agree to 1e-8 of their scale), then the effect given the sets.
+
+    Raises RunError (RUN_SCORES_DISAGREE).
+    """
+    panel, weights, facts = data_of(request)
+    score = weights["score"].to_numpy(dtype=np.float64)
+    gap = float(np.max(np.abs(_scores(panel, facts) - score)))
+    if gap > SCORE_TOLERANCE * max(1.0, float(np.max(np.abs(score)))):
+        raise RunError(
+            Fault(
+                code="RUN_SCORES_DISAGREE",
+                cause=f"The propensity score and statsmodels' differ by up to {gap:.3g}: the sets cannot be relied on.",
+                fix="Check the covariates for extreme values; report this with the plan and the versions.",
+                place=Place(key="design.options.covariates"),
+            )
+        )
+    own = weights.loc[weights["weight"] > 0.0, ["unit", "weight"]]
+    frame = panel.frame.merge(own.rename(columns={"weight": "share"}), on="unit", how="inner")
+    design = sm.add_constant(
+        np.column_stack([frame["treated"].to_numpy(dtype=float), *(frame[f"x.{name}"] for name in covariates)]),
+        has_constant="add",
+    )
+    fit = sm.WLS(frame[f"y.{request.outcome.id}"].to_numpy(dtype=float), design, weights=frame["share"]).fit()
+    return SecondOpinion(
+        value=float(fit.params[1]),
+        by=f"statsmodels.Logit for the scores (largest difference {gap:.1e}), statsmodels.WLS on the matched sets",
+    )
+
+
+def _scores(panel: Panel, facts: MatchSummary) -> FloatArray:
+    """(n,) scores of a statsmodels logit on the design's covariates, on standardised columns, on the design's scale."""
+    x = panel.frame[[f"x.{name}" for name in facts.covariates]].to_numpy(dtype=float)
+    standard = (x - x.mean(axis=0)) / x.std(axis=0)
+    design = sm.add_constant(standard, has_constant="add")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = sm.Logit(panel.frame["treated"].to_numpy(dtype=float), design)
+        fit = model.fit(disp=0, method="newton", maxiter=200, tol=1e-12)
+    return np.asarray(fit.predict(design, which="mean" if facts.scale == "probability" else "linear"), dtype=float)

@@ -1,0 +1,154 @@
+"""The matched units with their outcomes, and everything that can be refused before anything is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evaltool.errors import Fault, Place, RunError, did_you_mean
+from evaltool.records.design import MatchSummary
+from evaltool.records.evidence import ALL
+from evaltool.records.panel import FloatArray, IntArray, Panel
+from evaltool.records.plugins import EstimationRequest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MatchedUnits:
+    """(n,) every submitted unit in canonical order: weight 0 takes no part, but may stand in for a tied one."""
+
+    facts: MatchSummary
+    outcome: FloatArray
+    treated: FloatArray
+    weights: FloatArray
+    sets: IntArray
+    ties: IntArray
+    score: FloatArray
+    covariates: FloatArray
+    names: tuple[str, ...]
+
+    @property
+    def inside(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        """(n,) who takes part."""
+        return self.weights > 0.0
+
+
+def data_of(request: EstimationRequest) -> tuple[Panel, pd.DataFrame, MatchSummary]:
+    """The panel with outcomes, the design's weights and its facts. Raises RunError (RUN_NEEDS_DATA, RUN_NO_SETS)."""
+    panel, design = request.panel, request.design
+    if panel is None or panel.masked:
+        raise RunError(
+            Fault(
+                code="RUN_NEEDS_DATA",
+                cause="The effect of a matched comparison was asked for without outcomes.",
+                fix="State a [data] source with an outcome column.",
+                place=Place(key="data.source"),
+            )
+        )
+    if design.weights is None or design.summary.matching is None:
+        raise RunError(
+            Fault(
+                code="RUN_NO_SETS",
+                cause=f"The design {design.summary.method} has no matched units.",
+                fix='Use design.method = "matching.nearest".',
+                place=Place(key="design.method"),
+            )
+        )
+    return panel, design.weights, design.summary.matching
+
+
+def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: str) -> MatchedUnits:
+    """The units of the design with the outcome asked for. Raises RunError with every fault found."""
+    panel, weights, facts = data_of(request)
+    faults = [*_plan_faults(request), *_covariate_faults(panel, covariates), *_roster_faults(panel, weights)]
+    if se == "cluster_set" and facts.sets == 0:
+        faults.append(
+            Fault(
+                code="RUN_NO_SETS",
+                cause="Standard errors by matched set are asked for, but comparison units are in several sets.",
+                fix='Use se = "hc3", or match without replacement.',
+                place=Place(key="estimator.options.se"),
+            )
+        )
+    if faults:
+        raise RunError(faults)
+    frame = panel.frame
+    outcome = panel.outcome(request.outcome.id)
+    used = weights["weight"].to_numpy(dtype=np.float64) > 0.0
+    if missing := int(np.sum(~np.isfinite(outcome[used]))):
+        raise RunError(
+            Fault(
+                code="RUN_OUTCOME_MISSING",
+                cause=f"Outcome '{request.outcome.id}' has no value for {missing} matched units.",
+                fix='Complete it, or state missing = "drop_unit" for the column before the design is locked.',
+                place=Place(key="data.column"),
+            )
+        )
+    return MatchedUnits(
+        facts=facts,
+        outcome=outcome,
+        treated=frame["treated"].to_numpy(dtype=np.float64),
+        weights=weights["weight"].to_numpy(dtype=np.float64),
+        sets=weights["set"].to_numpy(dtype=np.int64),
+        ties=weights["tie"].to_numpy(dtype=np.int64),
+        score=weights["score"].to_numpy(dtype=np.float64),
+        covariates=frame[[f"x.{name}" for name in covariates]].to_numpy(dtype=np.float64),
+        names=covariates,
+    )
+
+
+def _roster_faults(panel: Panel, weights: pd.DataFrame) -> list[Fault]:
+    """The data hold other units, or another treatment, than the design was built on."""
+    frame = panel.frame
+    same = frame["unit"].tolist() == weights["unit"].tolist()
+    if same and bool((frame["treated"].to_numpy(dtype=bool) == weights["treated"].to_numpy(dtype=bool)).all()):
+        return []
+    return [
+        Fault(
+            code="RUN_OTHER_UNITS",
+            cause="The data hold other units, or other treated units, than the design was built on.",
+            fix="Estimate on the data the design was built on, or build the design again.",
+            place=Place(key="design"),
+        )
+    ]
+
+
+def _plan_faults(request: EstimationRequest) -> list[Fault]:
+    """What the plan asks for and this method does not do."""
+    wrong = []
+    if request.estimand.target != "ATT":
+        wrong.append((f"targets the {request.estimand.target}", 'Use target = "ATT".', "estimand.target"))
+    if request.inference.cluster is not None:
+        fix = "Leave inference.cluster out: matched sets are the clusters."
+        wrong.append((f"clusters by '{request.inference.cluster}'", fix, "inference.cluster"))
+    if request.key.cohort != ALL:
+        wrong.append((f"asks for cohort '{request.key.cohort}' alone", "Pay on all together.", "population.cohort"))
+    if request.estimand.scale == "relative" and request.estimand.denominator == "baseline":
+        fix = 'Use denominator = "counterfactual".'
+        wrong.append(("divides by a baseline, which a cross-section does not have", fix, "estimand.denominator"))
+    return [
+        Fault(
+            code="RUN_NOT_BY_MATCHING",
+            cause=f"The plan {what}; a matched difference cannot.",
+            fix=fix,
+            place=Place(key=k),
+        )
+        for what, fix, k in wrong
+    ]
+
+
+def _covariate_faults(panel: Panel, covariates: tuple[str, ...]) -> list[Fault]:
+    """Adjustment covariates that are not in the data or not complete."""
+    known = panel.covariates
+    faults = []
+    for name in covariates:
+        place = Place(key="estimator.options.covariates", column=name)
+        if name not in known:
+            fix, near = f"Known covariates: {', '.join(known) or 'none'}.", did_you_mean(name, list(known))
+            cause = f"The data have no covariate '{name}'."
+            faults.append(Fault(code="RUN_UNKNOWN_COVARIATE", cause=cause, fix=fix, place=place, suggestion=near))
+        elif missing := int(np.sum(~np.isfinite(panel.frame[f"x.{name}"].to_numpy(dtype=np.float64)))):
+            cause = f"Covariate '{name}' has no value for {missing} units."
+            faults.append(Fault(code="RUN_COVARIATE_MISSING", cause=cause, fix="Complete it.", place=place))
+    return faults
