@@ -134,9 +134,10 @@ def _given(rule: Rule, item: Evidence) -> TraceStep:
 def nearest(outcomes: tuple[RuleOutcome, ...]) -> tuple[Decimal | None, Decimal | None]:
     """The threshold nearest to a figure that met it, and figure minus threshold; (None, None) without one.
 
-    Of two equally near thresholds the lower one.
+    Of several figures within one rule the last counts: the pooled one, or the cohort measured last. Of two
+    equally near thresholds the lower one.
     """
-    met = [c for outcome in outcomes for c in outcome.result.comparisons]
+    met = [c for o in outcomes for c in o.result.comparisons if c.cohort == o.result.comparisons[-1].cohort]
     if not met:
         return None, None
     found = min(met, key=lambda c: (abs(c.value - c.threshold), c.threshold))
