@@ -26,10 +26,7 @@ def decision_box(telling: Telling) -> DecisionBox:
     """State and amount in words; an amount only where the state is about one."""
     decision = telling.run.decision
     if telling.monitoring:
-        lines = (telling.say("text.monitoring_line"),)
-        return DecisionBox(
-            state=decision.state, title=telling.say("text.monitoring_box"), amount="", lines=lines, tone="interim"
-        )
+        return interim_box(telling)
     lines = [telling.say(f"state_meaning.{decision.state}")]
     if decision.state == "NOT_DECIDABLE":
         lines.append(telling.say("text.not_decided"))
@@ -46,6 +43,17 @@ def decision_box(telling: Telling) -> DecisionBox:
         lines=tuple(lines),
         marks=tuple(telling.say(f"flag_short.{flag}") for flag in decision.flags),
         tone=TONES.get(decision.state, "undecided"),
+    )
+
+
+def interim_box(telling: Telling) -> DecisionBox:
+    """The box of a monitoring report: no amount, and that it decides nothing."""
+    return DecisionBox(
+        state=telling.run.decision.state,
+        title=telling.say("text.monitoring_box"),
+        amount="",
+        lines=(telling.say("text.monitoring_line"),),
+        tone="interim",
     )
 
 

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from evaltool.report.blocks import Block, Prose
 from evaltool.report.section import Section
-from evaltool.report.sections._parts import decision_box
+from evaltool.report.sections._parts import interim_box
 from evaltool.report.sections._sentences import evidence_sentence, observed_expected, per_hundred, result_sentences
 from evaltool.report.telling import Telling
 
 
 def build(telling: Telling) -> tuple[Block, ...]:
     """Box, findings, strength of evidence. The box never states an amount."""
-    box = decision_box(telling)
-    if not telling.monitoring:
-        lines = (telling.say("text.monitoring_line"),)
-        box = box.model_copy(
-            update={"title": telling.say("text.monitoring_box"), "amount": "", "lines": lines, "marks": (), "tone": "interim"}
-        )
     findings = list(result_sentences(telling))
     headline = telling.headline
     if headline is not None:
@@ -24,7 +18,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
         findings += [sentence for sentence in extra if sentence]
     listed = [Prose(text="\n".join(f"- {sentence}" for sentence in findings))] if findings else []
     strength = Prose(text=f"**{telling.say('fact.evidence')}.** {evidence_sentence(telling)}")
-    return (box, *listed, strength)
+    return (interim_box(telling), *listed, strength)
 
 
 SECTION = Section("monitoring_status", build)
