@@ -17,6 +17,16 @@ NOT_FINITE = "not finite"
 """What stands in the evidence instead of NaN or infinity."""
 
 
+NOUNS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "units": {"da": ("enhed", "enheder"), "en": ("unit", "units")},
+    "people": {"da": ("person", "personer"), "en": ("person", "people")},
+    "clusters": {"da": ("klynge", "klynger"), "en": ("cluster", "clusters")},
+    "periods": {"da": ("periode", "perioder"), "en": ("period", "periods")},
+    "days": {"da": ("dag", "dage"), "en": ("day", "days")},
+}
+"""What gates count: singular and plural."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
     """What a gate measures: its name, reason code, statistic, unit and the source of its default threshold."""
@@ -139,6 +149,12 @@ def needs_standard_error(context: GateContext) -> bool:
         rule.outcome == context.headline.key.outcome and rule.basis not in {None, "point_estimate"}
         for rule in context.plan.payment.rule
     )
+
+
+def counted(count: float, noun: str, lang: str) -> str:
+    """``1 enhed``, ``2 enheder``; ``noun`` is a key of ``NOUNS``."""
+    one, many = NOUNS[noun][lang]
+    return f"{number(count, lang)} {one if count == 1 else many}"
 
 
 def level_of(context: GateContext) -> float:

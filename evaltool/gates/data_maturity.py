@@ -14,8 +14,8 @@ from datetime import date
 
 from pydantic import Field
 
-from evaltool.gates._common import Finding, Measure, answer
-from evaltool.language.numbers import date_text, number
+from evaltool.gates._common import Finding, Measure, answer, counted
+from evaltool.language.numbers import date_text
 from evaltool.records.base import Record, Words
 from evaltool.records.gate import GateResult
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
@@ -77,7 +77,7 @@ def _sentence(facts: tuple[str, date, date], days: int, wait: int, lang: str) ->
     """One sentence with the dates."""
     outcome, mature, seen = facts
     when, now = date_text(mature, lang), date_text(seen, lang)
-    count, rule = _days(abs(days), lang), _days(wait, lang)
+    count, rule = counted(abs(days), "days", lang), counted(wait, "days", lang)
     if lang == "da":
         side = "efter" if days >= 0 else "før"
         text = f"Effektmålet '{outcome}' er endeligt fra {when}; data er opgjort pr. {now}, {count} {side}"
@@ -85,12 +85,6 @@ def _sentence(facts: tuple[str, date, date], days: int, wait: int, lang: str) ->
     side = "after" if days >= 0 else "before"
     text = f"The outcome metric '{outcome}' is final from {when}; the data stand as of {now}, {count} {side}"
     return f"{text} (required: at least {rule} after)."
-
-
-def _days(count: int, lang: str) -> str:
-    """``1 dag``, ``2 dage``."""
-    one, many = ("dag", "dage") if lang == "da" else ("day", "days")
-    return f"{number(count, lang)} {one if count == 1 else many}"
 
 
 PLUGIN = GatePlugin(

@@ -92,9 +92,8 @@ def _danish(hidden: int, released_counts: int, minimum: int, noun: Words, *, blo
     limit = f"{number(minimum, 'da')} {noun.in_language('da')}"
     if blocked:
         return f"En gruppe i hovedresultatet er mindre end {limit} eller kan regnes ud; resultatet kan ikke vises."
-    return (
-        f"{number(hidden, 'da')} af {number(released_counts, 'da')} antal vises ikke, så ingen under {limit} kan ses."
-    )
+    counts = f"{number(hidden, 'da')} af {number(released_counts, 'da')} antal"
+    return f"{counts} vises ikke, så intet antal under {limit} kan ses eller regnes ud."
 
 
 def _english(hidden: int, released_counts: int, minimum: int, noun: Words, *, blocked: bool) -> str:

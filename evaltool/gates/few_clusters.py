@@ -26,7 +26,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from evaltool.gates._common import Finding, Measure, answer, finite, needs_standard_error
+from evaltool.gates._common import Finding, Measure, answer, counted, finite, needs_standard_error
 from evaltool.language.numbers import number, percent
 from evaltool.numerics.few_clusters import Clusters, cluster_sizes
 from evaltool.records.base import Exact, Json, Record, Share, Words
@@ -136,8 +136,8 @@ def _verdict(found: Clusters, options: Options, *, needed: bool) -> Verdict:
 def _danish(found: Clusters, *, unusable: bool, needed: bool) -> str:
     """The sentence in Danish."""
     text = (
-        f"{number(found.treated, 'da')} klynger med indsats mod {number(found.comparison, 'da')} uden; den største er "
-        f"{percent(found.largest_share, 'da', 0)} af sin gruppe, og det effektive antal er "
+        f"{counted(found.treated, 'clusters', 'da')} med indsats mod {number(found.comparison, 'da')} uden; "
+        f"den største er {percent(found.largest_share, 'da', 0)} af sin gruppe, og det effektive antal er "
         f"{number(found.effective, 'da', 1)}"
     )
     if not unusable:
@@ -149,7 +149,8 @@ def _danish(found: Clusters, *, unusable: bool, needed: bool) -> str:
 def _english(found: Clusters, *, unusable: bool, needed: bool) -> str:
     """The sentence in English."""
     text = (
-        f"{number(found.treated, 'en')} treated clusters against {number(found.comparison, 'en')}; the largest is "
+        f"{counted(found.treated, 'clusters', 'en')} with the intervention against "
+        f"{number(found.comparison, 'en')} without; the largest is "
         f"{percent(found.largest_share, 'en', 0)} of its group, and the effective number is "
         f"{number(found.effective, 'en', 1)}"
     )

@@ -23,10 +23,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from evaltool.gates._common import (
+    NOUNS,
     Effect,
     Finding,
     Measure,
     answer,
+    counted,
     effect_of,
     effect_text,
     finite,
@@ -126,22 +128,22 @@ def check(context: GateContext) -> GateResult:
         "sides": sides_of(context),
         "power": str(options.power),
     }
-    name = ARMS[arm]
+    name, noun = ARMS[arm], _noun(context, options)
     return answer(
         context,
         MEASURE,
         Finding(
             verdict="PASS" if size >= least else "FAIL",
             sentence=Words(
-                da=f"{_first(name, 'da')} har {number(size, 'da')} {_noun(context, options, 'da')}; mindst "
+                da=f"{_first(name, 'da')} har {counted(size, noun, 'da')}; mindst "
                 f"{number(least, 'da')} kræves. {_effect_words(context, effect, options.power, 'da')}",
-                en=f"{_first(name, 'en')} has {number(size, 'en')} {_noun(context, options, 'en')}; at least "
-                f"{number(least, 'en')} are required. {_effect_words(context, effect, options.power, 'en')}",
+                en=f"{_first(name, 'en')} has {counted(size, noun, 'en')}; the minimum is "
+                f"{number(least, 'en')}. {_effect_words(context, effect, options.power, 'en')}",
             ),
             statistic=size,
             threshold=float(least),
             evidence=evidence,
-            unit=Words(da=_noun(context, options, "da"), en=_noun(context, options, "en")),
+            unit=Words(da=NOUNS[noun]["da"][1], en=NOUNS[noun]["en"][1]),
         ),
     )
 
@@ -219,14 +221,10 @@ def _first(name: Words, lang: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _noun(context: GateContext, options: Options, lang: str) -> str:
-    """What is counted."""
-    if options.count == "weights":
-        return "personer" if lang == "da" else "people"
+def _noun(context: GateContext, options: Options) -> str:
+    """What is counted: a key of ``NOUNS``."""
     people = options.level == "people" or (options.level == "auto" and _people(context.capabilities, context.plan))
-    if people and context.capabilities.kind == "effect":
-        return "personer" if lang == "da" else "people"
-    return MEASURE.unit.in_language(lang)
+    return "people" if options.count == "weights" or (people and context.capabilities.kind == "effect") else "units"
 
 
 def _effect_words(context: GateContext, effect: float | None, power: Decimal, lang: str) -> str:

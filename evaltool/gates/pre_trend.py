@@ -34,6 +34,7 @@ from evaltool.gates._common import (
     Finding,
     Measure,
     answer,
+    counted,
     effect_of,
     effect_text,
     effect_unit,
@@ -41,7 +42,7 @@ from evaltool.gates._common import (
     level_of,
     nearest,
 )
-from evaltool.language.numbers import number, p_value, percent
+from evaltool.language.numbers import p_value, percent
 from evaltool.numerics.inference import Floats, InferenceRule, WaldTest, infer, wald
 from evaltool.numerics.power import Trend, detectable_slope, linear_trend, wald_power
 from evaltool.records.base import Exact, Json, Record, Words
@@ -231,7 +232,7 @@ def _danish(context: GateContext, bound: Bound) -> str:
         f"En lige tendens fra før indsatsen kan højst flytte resultatet {effect_text(context, bound.value, 'da')}, "
         f"{side} afstanden {effect_text(context, bound.distance, 'da')} til nærmeste tærskel (testen for tendens: "
         f"p {p_value(bound.test.p_value, 'da')}, styrke {percent(bound.power, 'da', 0)} mod en tendens, der når "
-        f"tærsklen; {number(bound.test.df, 'da')} perioder)."
+        f"tærsklen; {counted(bound.test.df, 'periods', 'da')})."
     )
 
 
@@ -243,7 +244,7 @@ def _english(context: GateContext, bound: Bound) -> str:
         f"{effect_text(context, bound.value, 'en')}, {side} the distance of "
         f"{effect_text(context, bound.distance, 'en')} to the nearest threshold (trend test: p "
         f"{p_value(bound.test.p_value, 'en')}, power {percent(bound.power, 'en', 0)} against a trend that reaches the "
-        f"threshold; {number(bound.test.df, 'en')} periods)."
+        f"threshold; {counted(bound.test.df, 'periods', 'en')})."
     )
 
 
