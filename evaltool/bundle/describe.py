@@ -82,15 +82,30 @@ def readme_bytes(run: Run, names: Sequence[str]) -> bytes:
 
 
 def crate_bytes(run: Run, names: Sequence[str]) -> bytes:
-    """RO-Crate 1.1 metadata after the Workflow Run Crate profile: the whole run is one CreateAction.
+    """RO-Crate 1.1 metadata: the whole run is one CreateAction.
 
-    Dates are the run's ``as_of``, since no clock is read.
+    With an executed notebook the crate follows the Workflow Run Crate profile 0.5 and the notebook is its workflow;
+    without one it follows the Process Run Crate profile. Dates are the run's ``as_of``, since no clock is read.
     """
     day = run.as_of.isoformat()
     files = sorted(names)
     inputs = [n for n in files if n in {layout.PLAN, layout.LOCK} or n.startswith(f"{layout.DATA_FOLDER}/")]
-    outputs = [n for n in files if n not in inputs]
-    title = run.plan.programme.title.in_language("en") or run.plan.programme.id
+    workflow = layout.NOTEBOOK if layout.NOTEBOOK in files else None
+    made = [n for n in files if n not in {*inputs, workflow}]
+    profiles = ["process", "workflow"] if workflow else ["process"]
+    root: dict[str, Json] = {
+        "@id": "./",
+        "@type": "Dataset",
+        "name": f"Evaluation of {run.plan.programme.title.in_language('en') or run.plan.programme.id}",
+        "description": f"Contract {run.plan.programme.id}, version {run.plan.programme.version}",
+        "datePublished": day,
+        "license": "The contract's own terms; evidence/ must not leave the secure environment.",
+        "conformsTo": [{"@id": f"https://w3id.org/ro/wfrun/{profile}/0.5"} for profile in profiles],
+        "hasPart": [{"@id": name} for name in files],
+        "mentions": [{"@id": "#run"}],
+    }
+    if workflow:
+        root["mainEntity"] = {"@id": workflow}
     graph: list[Json] = [
         {
             "@id": layout.CRATE,
@@ -98,35 +113,37 @@ def crate_bytes(run: Run, names: Sequence[str]) -> bytes:
             "about": {"@id": "./"},
             "conformsTo": [{"@id": "https://w3id.org/ro/crate/1.1"}],
         },
-        {
-            "@id": "./",
-            "@type": "Dataset",
-            "name": f"Evaluation of {title}",
-            "description": f"Contract {run.plan.programme.id}, version {run.plan.programme.version}",
-            "datePublished": day,
-            "license": "The contract's own terms; evidence/ must not leave the secure environment.",
-            "conformsTo": [{"@id": "https://w3id.org/ro/wfrun/process/0.5"}],
-            "hasPart": [{"@id": name} for name in files],
-            "mentions": [{"@id": "#run"}],
-        },
+        root,
         {"@id": "#evaltool", "@type": "SoftwareApplication", "name": "evaltool", "version": run.versions["evaltool"]},
         {
             "@id": "#run",
             "@type": "CreateAction",
             "name": "evaltool run",
-            "instrument": {"@id": "#evaltool"},
+            "instrument": {"@id": workflow or "#evaltool"},
             "object": [{"@id": name} for name in inputs],
-            "result": [{"@id": name} for name in outputs],
+            "result": [{"@id": name} for name in made],
             "endTime": day,
             "actionStatus": "http://schema.org/CompletedActionStatus",
         },
         *[_file_entity(name) for name in files],
     ]
+    if workflow:
+        graph.append({"@id": "#jupyter", "@type": "ComputerLanguage", "name": "Jupyter notebook, Python"})
     return canonical_json({"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph})
 
 
 def _file_entity(name: str) -> Json:
     """One file as RO-Crate describes it; sizes and hashes stand in the manifest, once."""
     suffix = name[name.rfind(".") :] if "." in name else ""
-    kind = TYPES.get(suffix, "application/octet-stream")
-    return {"@id": name, "@type": "File", "name": purpose(name), "encodingFormat": kind}
+    entity: dict[str, Json] = {
+        "@id": name,
+        "@type": "File",
+        "name": purpose(name),
+        "encodingFormat": TYPES.get(suffix, "application/octet-stream"),
+    }
+    if name == layout.NOTEBOOK:
+        entity |= {
+            "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
+            "programmingLanguage": {"@id": "#jupyter"},
+        }
+    return entity

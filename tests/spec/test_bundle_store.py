@@ -12,6 +12,7 @@ import pytest
 
 import evaltool as ev
 from evaltool.bundle.data_copy import DataFile, DataIndex, restore
+from evaltool.bundle.describe import crate_bytes
 from evaltool.bundle.determination import determination_bytes, determination_of, refuse_unit_ids
 from evaltool.bundle.members import open_members
 from evaltool.bundle.store import open_run, read_run, roster_bytes, write_bundle, zip_bundle
@@ -208,3 +209,27 @@ def test_a_run_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
     with pytest.raises(VerificationError) as caught:
         open_run(tmp_path / "nowhere")
     assert caught.value.codes == ("VERIFY_NOT_A_BUNDLE",)
+
+
+def references(value: object) -> set[str]:
+    """Every ``{"@id": …}`` that points somewhere."""
+    if isinstance(value, dict):
+        own = {str(value["@id"])} if set(value) == {"@id"} else set()
+        return own | {r for item in value.values() for r in references(item)}
+    return {r for item in value for r in references(item)} if isinstance(value, list) else set()
+
+
+@pytest.mark.parametrize("notebook", [False, True])
+def test_the_crate_describes_every_file_and_points_nowhere_else(run: Run, notebook: bool) -> None:
+    names = ["plan.toml", "evidence/data/00-data.csv", "release/determination.json"]
+    names += ["report.ipynb"] if notebook else []
+    graph = json.loads(crate_bytes(run, names))["@graph"]
+    ids = [entity["@id"] for entity in graph]
+    assert len(ids) == len(set(ids))
+    assert set(names) <= set(ids)
+    assert {r for r in references(graph) if not r.startswith("https://")} <= set(ids)
+    (action,) = [entity for entity in graph if entity["@type"] == "CreateAction"]
+    assert {item["@id"] for item in action["object"]} == {"plan.toml", "evidence/data/00-data.csv"}
+    assert {item["@id"] for item in action["result"]} == {"release/determination.json"}
+    assert action["instrument"]["@id"] == ("report.ipynb" if notebook else "#evaltool")
+    assert action["endTime"] == run.as_of.isoformat()
