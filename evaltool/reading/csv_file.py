@@ -104,7 +104,11 @@ def _wrong_encoding(form: CsvFormat, likely: tuple[str, str] | None, line: int |
 
 def _header(text: str, form: CsvFormat, wanted: Sequence[str], faults: DataFaults) -> list[str]:
     """The column names."""
-    first = next(csv.reader(io.StringIO(text), delimiter=form.delimiter), [])
+    try:
+        first = next(csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter), [])
+    except csv.Error as error:
+        faults.whole("DATA_UNREADABLE", f"The header cannot be read as CSV: {error}.", "Export the file again.")
+        return []
     names = [name.strip() for name in first]
     if not set(wanted) <= set(names):
         line = text.split("\n", 1)[0].rstrip("\r")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaltool.reading.toml_lines import KeyPath, index_lines, line_of, spelled
@@ -135,6 +135,7 @@ def paths(value: object, path: KeyPath = ()) -> set[KeyPath]:
     return found
 
 
+@settings(deadline=None)
 @given(table=NESTED, draw=st.data(), crlf=st.booleans())
 def test_every_key_of_a_generated_document_has_its_line(table: Node, draw: st.DataObject, crlf: bool) -> None:
     out = Writer()
