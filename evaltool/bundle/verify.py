@@ -9,17 +9,19 @@ records and manifest alike, from another plan or other data. Against that, keep 
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from evaltool import __version__
 from evaltool.bundle import layout
 from evaltool.bundle.compare import Comparison, compare
 from evaltool.bundle.data_copy import DataIndex, restore
 from evaltool.bundle.describe import crate_bytes, readme_bytes
-from evaltool.bundle.determination import determination_bytes
+from evaltool.bundle.determination import determination_bytes, determination_of
 from evaltool.bundle.exchange import recover
 from evaltool.bundle.manifest import Manifest
 from evaltool.bundle.members import Members, open_members
@@ -116,20 +118,9 @@ def _byte_faults(members: Members, manifest: Manifest) -> Iterator[Fault]:
 
 def _record_faults(members: Members, manifest: Manifest, run: Run) -> Iterator[Fault]:
     """Every contradiction between the records: what a rewritten manifest cannot hide."""
-    own = {layout.README, layout.CRATE, layout.MANIFEST}
-    listed = [name for name in members.names() if name not in own]
-    expected = {
-        layout.RUN: canonical_json(run),
-        layout.DETERMINATION: determination_bytes(run),
-        layout.LEDGER: canonical_json(run.ledger),
-        layout.ENVIRONMENT: environment_bytes(run),
-        layout.README: readme_bytes(run, listed),
-        layout.CRATE: crate_bytes(run, listed),
-    }
-    for name, body in expected.items():
-        if members.read(name, RUN_LIMIT) != body:
-            cause = f"The file contradicts {layout.RUN}."
-            yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=name))
+    for name in _contradicting(members, run):
+        cause = f"The file contradicts {layout.RUN}."
+        yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=name))
     if run.plan.seal != run.plan_seal:
         cause = "The plan inside is not the one whose seal stands beside it."
         yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=layout.RUN))
@@ -141,6 +132,33 @@ def _record_faults(members: Members, manifest: Manifest, run: Run) -> Iterator[F
         if entry is None or entry.sha256 != file.sha256:
             cause = "The copy of the data is not the file that was read."
             yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=file.copy_path))
+
+
+def _contradicting(members: Members, run: Run) -> list[str]:
+    """The files that are written from the run and do not follow from it.
+
+    The version that wrote a bundle writes every one of them again, byte for byte. Another version words and arranges
+    them in its own way, so it compares what the determination says and leaves the rest to the manifest.
+    """
+    if run.versions.get("evaltool") != __version__:
+        return [] if _says_the_same(members, run) else [layout.DETERMINATION]
+    own = {layout.README, layout.CRATE, layout.MANIFEST}
+    listed = [name for name in members.names() if name not in own]
+    expected = {
+        layout.RUN: canonical_json(run),
+        layout.DETERMINATION: determination_bytes(run),
+        layout.LEDGER: canonical_json(run.ledger),
+        layout.ENVIRONMENT: environment_bytes(run),
+        layout.README: readme_bytes(run, listed),
+        layout.CRATE: crate_bytes(run, listed),
+    }
+    return [name for name, body in expected.items() if members.read(name, RUN_LIMIT) != body]
+
+
+def _says_the_same(members: Members, run: Run) -> bool:
+    """Whether the determination states the run's decision, arithmetic, plan and data."""
+    old, new = json.loads(members.read(layout.DETERMINATION, RUN_LIMIT)), determination_of(run)
+    return all(old.get(name) == new[name] for name in ("decision", "plan", "data", "as_of", "second_opinion"))
 
 
 def _plan_faults(members: Members, run: Run) -> Iterator[Fault]:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from evaltool.bundle.exchange import refuse_existing
-from evaltool.cli.evaluation import SHOWN, Finished, Wish, as_table, evaluate_to
+from evaltool.cli.evaluation import SHOWN, Drawing, Finished, Wish, as_table, evaluate_to
 from evaltool.cli.terminal import (
     Format,
     FormatOption,
@@ -61,7 +61,7 @@ def demo(
         if form is Format.text and not sys.stderr.isatty():
             remark(what)
         with progress_on(form, what) as progress:
-            wish = Wish(out=out / sample.name, lang=lang.value, force=True)
+            wish = Wish(out=out / sample.name, drawing=Drawing(lang.value), force=True)
             finished.append((sample, evaluate_to(sample.plan, wish, progress)))
     wrong = [sample.name for sample, run in finished if not _as_expected(sample, run)]
     if form is Format.json:

@@ -21,9 +21,19 @@ TEMPLATES = ("payment_notice", "technical_report")
 SHOWN = (
     (layout.REPORT_HTML, "report"),
     (layout.REPORT_PDF, "report, PDF"),
+    (layout.NOTICE_HTML, "notice"),
     (layout.NOTICE_PDF, "notice, PDF"),
     (layout.DETERMINATION, "record"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Which reports, in which language; none when ``templates`` is empty."""
+
+    lang: str = "en"
+    templates: tuple[str, ...] = TEMPLATES
+    allow_untrusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +42,7 @@ class Wish:
 
     out: Path
     as_of: date | None = None
-    lang: str = "en"
-    templates: tuple[str, ...] = TEMPLATES
+    drawing: Drawing = Drawing()
     force: bool = False
 
 
@@ -54,41 +63,41 @@ def evaluate_to(plan: Path, wish: Wish, progress: Progress) -> Finished:
     """
     with written_beside(wish.out, force=wish.force) as work:
         run_pinned(Order(plan=plan.resolve(), folder=work, as_of=wish.as_of), progress)
-        run, manifest = draw_and_seal(work, wish.lang, wish.templates, progress)
+        run, manifest = draw_and_seal(work, wish.drawing, progress)
     return Finished(run, manifest, wish.out)
 
 
-def draw_and_seal(work: Path, lang: str, templates: Sequence[str], progress: Progress) -> tuple[Run, str]:
+def draw_and_seal(work: Path, drawing: Drawing, progress: Progress) -> tuple[Run, str]:
     """Draw the reports into a work folder that holds the records, then seal it; returns run and manifest hash."""
     from evaltool.bundle.store import finish, open_run  # noqa: PLC0415 - numpy loads only when something is evaluated
 
-    if templates:
+    if drawing.templates:
         from evaltool.report.render import render_reports  # noqa: PLC0415 - same
 
         progress("reports")
-        render_reports(work, lang=lang, templates=tuple(templates), progress=progress)
+        render_reports(
+            work,
+            lang=drawing.lang,
+            templates=drawing.templates,
+            progress=progress,
+            allow_untrusted=drawing.allow_untrusted,
+        )
     progress("seal")
     run = open_run(work)
     return run, finish(run, work)
 
 
-def known_templates(names: Sequence[str] | None) -> tuple[str, ...]:
-    """The templates asked for; all of them when none is named. Raises UsageError (USAGE_UNKNOWN_TEMPLATE)."""
-    from evaltool.errors import did_you_mean  # noqa: PLC0415 - only for the message
+def asked_drawing(names: Sequence[str] | None, lang: str, *, allow_untrusted: bool) -> Drawing:
+    """What to draw: the templates named, else notice and report.
 
-    unknown = [name for name in names or () if name not in TEMPLATES]
-    if unknown:
-        raise UsageError(
-            Fault(
-                "USAGE_UNKNOWN_TEMPLATE",
-                f"There is no report template called '{name}'.",
-                f"Use one of: {', '.join(TEMPLATES)}.",
-                Place(key="--template"),
-                did_you_mean(name, TEMPLATES),
-            )
-            for name in unknown
-        )
-    return tuple(names) if names else TEMPLATES
+    Raises UsageError for templates that cannot be used, before any work is done.
+    """
+    if names:
+        from evaltool.report.templates import read_template  # noqa: PLC0415 - keeps --help light
+
+        for name in names:
+            read_template(name, allow_untrusted=allow_untrusted)
+    return Drawing(lang, tuple(names) if names else TEMPLATES, allow_untrusted)
 
 
 def parsed_date(text: str | None) -> date | None:

@@ -34,6 +34,14 @@ class Language(StrEnum):
     en = "en"
 
 
+TemplatesOption = Annotated[
+    list[str] | None,
+    typer.Option("--template", metavar="NAME", help="Report template, by name or path of a notebook; may be repeated."),
+]
+UntrustedOption = Annotated[
+    bool,
+    typer.Option("--allow-untrusted", help="Run templates that did not ship; the report is stamped UNTRUSTED."),
+]
 LanguageOption = Annotated[Language, typer.Option("--lang", help="Language of the reports.")]
 
 WORDS = {
@@ -45,6 +53,10 @@ WORDS = {
     "decision": "deciding",
     "bundle": "writing the records",
     "reports": "drawing the reports",
+    "notebook": "running the report's notebook",
+    "technical_report": "setting the technical report",
+    "payment_notice": "setting the payment notice",
+    "monitoring": "setting the monitoring report",
     "seal": "sealing the bundle",
 }
 

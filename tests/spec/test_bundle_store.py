@@ -14,6 +14,7 @@ import evaltool as ev
 from evaltool.bundle.data_copy import DataFile, DataIndex, restore
 from evaltool.bundle.describe import crate_bytes
 from evaltool.bundle.determination import determination_bytes, determination_of, refuse_unit_ids
+from evaltool.bundle.manifest import write_manifest
 from evaltool.bundle.members import open_members
 from evaltool.bundle.store import open_run, read_run, roster_bytes, write_bundle, zip_bundle
 from evaltool.bundle.verify import verify
@@ -233,3 +234,18 @@ def test_the_crate_describes_every_file_and_points_nowhere_else(run: Run, notebo
     assert {item["@id"] for item in action["result"]} == {"release/determination.json"}
     assert action["instrument"]["@id"] == ("report.ipynb" if notebook else "#evaltool")
     assert action["endTime"] == run.as_of.isoformat()
+
+
+def test_a_bundle_of_another_version_is_compared_by_what_it_says(run: Run, tmp_path: Path) -> None:
+    """Its README may be worded differently; its decision may not be another one."""
+    older = run.model_copy(update={"versions": {**run.versions, "evaltool": "0.0.9"}})
+    write_bundle(older, tmp_path / "out")
+    (tmp_path / "out" / "README.md").write_text("worded otherwise")
+    write_manifest(tmp_path / "out")
+    verify(tmp_path / "out")
+    record = tmp_path / "out" / "release" / "determination.json"
+    record.write_bytes(record.read_bytes().replace(b"NOT_DECIDABLE", b"PAY_FULL"))
+    write_manifest(tmp_path / "out")
+    with pytest.raises(VerificationError) as caught:
+        verify(tmp_path / "out")
+    assert caught.value.codes == ("VERIFY_SEAL",)
