@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from evaltool.reading.panel_columns import Columns, ranked
+from evaltool.reading.panel_columns import Columns
 from evaltool.reading.values import Values
 from evaltool.records.base import canonical_json
 from evaltool.records.panel import IntArray
@@ -38,33 +38,29 @@ def fingerprint(columns: Columns) -> str:
 def _order(columns: Columns, everything: list[Values]) -> IntArray:
     """Rows by unit and time; when those do not tell all rows apart, by every column."""
     keys = [values for values in (columns.of("unit"), columns.of("time")) if values is not None]
-    ranks = [ranked(values).ranks for values in keys]
+    ranks = [values.ids.ranks for values in keys]
     if ranks and all((rank >= 0).all() for rank in ranks):
         order = np.lexsort(tuple(reversed(ranks)))
         sorted_keys = np.column_stack(ranks)[order]
         if not (np.diff(sorted_keys, axis=0) == 0).all(axis=1).any():
             return order.astype(np.int64)
-    every = ranks + [_ranks(values) for values in everything]
+    every = ranks + [values.ids.ranks for values in everything]
     return np.lexsort(tuple(reversed(every))).astype(np.int64)
 
 
-def _ranks(values: Values) -> IntArray:
-    """Each row's rank among the column's values; −1 where missing."""
-    if values.kind == "text":
-        return ranked(values).ranks
-    _, codes = np.unique(values.data, return_inverse=True)
-    return np.where(values.usable, codes, -1).astype(np.int64)
-
-
 def _bytes(values: Values, order: IntArray) -> list[bytes]:
-    """A column as bytes: where values are missing, then the values, little-endian, fillers as zero."""
+    """A column as bytes: where values are missing, then the values, little-endian, fillers as zero.
+
+    Text: the lengths and bytes of the distinct values in code-point order, then each row's place among them.
+    """
     usable = values.usable[order]
     data = values.data[order]
     parts = [np.packbits(usable).tobytes()]
     if values.kind == "text":
-        encoded = [text.encode("utf-8") if there else b"" for text, there in zip(data, usable, strict=True)]
-        lengths = np.fromiter(map(len, encoded), dtype="<i8", count=len(encoded))
-        return [*parts, lengths.tobytes(), b"".join(encoded)]
+        names = [str(name).encode("utf-8") for name in values.ids.names]
+        lengths = np.array([len(name) for name in names], dtype="<i8")
+        places = np.where(usable, values.ids.ranks[order], -1).astype("<i8")
+        return [*parts, lengths.tobytes(), b"".join(names), places.tobytes()]
     if values.kind == "number":
         floats = np.where(usable, data.astype(np.float64), 0.0) + 0.0  # + 0.0 turns −0.0 into 0.0
         return [*parts, floats.astype("<f8").tobytes()]

@@ -29,36 +29,32 @@ def pseudonym(key: bytes, identifier: str) -> str:
     return hmac.new(key, identifier.encode("utf-8"), hashlib.sha256).hexdigest()[:32]
 
 
-def cpr_shaped(values: Values) -> BoolArray:
-    """(rows,) whether an id is ten digits (DDMMYYXXXX or DDMMYY-XXXX) that start with a valid date.
-
-    Replacement numbers (day plus 60) count too. A whole number of nine digits has lost its leading zero.
-    """
-    if values.kind == "integer":
-        numbers = values.data.astype(np.int64)
-        return (numbers >= 10**8) & (numbers < 10**10) & _dated(numbers) & values.usable
-    distinct, codes = np.unique(values.data.astype(str), return_inverse=True)
-    shaped = np.zeros(len(distinct), dtype=bool)
-    numbers = np.zeros(len(distinct), dtype=np.int64)
-    for number, text in enumerate(distinct):
-        digits = text[:6] + text[7:] if len(text) == 11 and text[6] in "- " else text  # noqa: PLR2004 - DDMMYY-XXXX
-        if len(digits) == 10 and digits.isascii() and digits.isdigit():  # noqa: PLR2004 - DDMMYYXXXX
-            shaped[number], numbers[number] = True, int(digits)
-    return (shaped & _dated(numbers))[codes] & values.usable
-
-
 def looks_like_cpr(values: Values) -> int:
     """How many distinct ids look like CPR numbers, when they are too many for chance; else 0.
 
-    Ids with the hyphen count from the first: chance does not write hyphens.
+    Ten digits (DDMMYYXXXX or DDMMYY-XXXX) that start with a valid date; replacement numbers (day plus 60) count too.
+    A whole number of nine digits has lost its leading zero. Ids with the hyphen count from the first: chance does not
+    write hyphens.
     """
-    shaped = cpr_shaped(values)
-    found = np.unique(values.data[shaped].astype(str))
-    everyone = len(np.unique(values.data[values.usable].astype(str)))
-    hyphens = any("-" in text for text in found)
-    many = len(found) > HANDFUL and len(found) > SHARE * everyone
-    all_of_few = 0 < len(found) == everyone
-    return len(found) if hyphens or many or all_of_few else 0
+    names = values.ids.names
+    if values.kind == "integer":
+        numbers = names.astype(np.int64)
+        found = int(((numbers >= 10**8) & (numbers < 10**10) & _dated(numbers)).sum())
+        hyphens = False
+    else:
+        digits = [_ten_digits(str(name)) for name in names]
+        shaped = _dated(np.array([int(text or 0) for text in digits], dtype=np.int64))
+        found = int(shaped.sum())
+        hyphens = any(hit and len(str(name)) == len("DDMMYY-XXXX") for hit, name in zip(shaped, names, strict=True))
+    many = found > HANDFUL and found > SHARE * len(names)
+    everyone = 0 < found == len(names)
+    return found if hyphens or many or everyone else 0
+
+
+def _ten_digits(text: str) -> str | None:
+    """The digits of DDMMYYXXXX, DDMMYY-XXXX or DDMMYY XXXX; None for any other text."""
+    digits = text[:6] + text[7:] if len(text) == len("DDMMYY-XXXX") and text[6] in "- " else text
+    return digits if len(digits) == len("DDMMYYXXXX") and digits.isascii() and digits.isdigit() else None
 
 
 def _dated(numbers: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> BoolArray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from evaltool.errors import Fault, Place
 from evaltool.reading.data_faults import BoolArray, DataFaults
-from evaltool.reading.panel_columns import Columns, ranked
+from evaltool.reading.panel_columns import Columns
 from evaltool.records.ledger import Ledger, LedgerEntry, LedgerReason
 from evaltool.records.panel import IntArray
 
@@ -75,7 +75,7 @@ def _always(cause: str, fix: str) -> Callable[[int], tuple[str, str]]:
 def _unit_ranks(columns: Columns) -> IntArray | None:
     """Each row's unit by rank."""
     unit = columns.of("unit")
-    return None if unit is None else ranked(unit).ranks
+    return None if unit is None else unit.ids.ranks
 
 
 def _arms(columns: Columns) -> IntArray:
@@ -124,7 +124,7 @@ def _balance(
     column = columns.spec.column("unit")
     if unit is None or time is None or column is None or columns.spec.balance == "keep":
         return kept, []
-    ids = ranked(unit)
+    ids = unit.ids
     rows = kept & unit.usable & time.usable
     periods, codes = np.unique(time.data[rows], return_inverse=True)
     cells = np.unique(ids.ranks[rows] * len(periods) + codes) if len(periods) else np.array([], dtype=np.int64)

@@ -77,7 +77,7 @@ def write_lock(plan: EvaluationPlan) -> Path:
     try:
         part.write_bytes(canonical_json(lock))
         try:
-            os.link(part, path)  # unlike a rename, a link refuses to replace what is there
+            _place(part, path)
         except FileExistsError:
             _same_or_refused(path, plan)
         finally:
@@ -92,6 +92,17 @@ def write_lock(plan: EvaluationPlan) -> Path:
             )
         ) from error
     return path
+
+
+def _place(part: Path, path: Path) -> None:
+    """Give the finished file its name. Raises FileExistsError when something is there: a lock is never replaced."""
+    try:
+        os.link(part, path)  # unlike a rename, a link refuses to replace what is there
+    except FileExistsError:
+        raise
+    except OSError:  # file systems without links: create the name exclusively, then write
+        with path.open("xb") as file:
+            file.write(part.read_bytes())
 
 
 def _same_or_refused(path: Path, plan: EvaluationPlan) -> None:

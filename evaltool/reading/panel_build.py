@@ -12,7 +12,7 @@ from evaltool.reading.data_faults import BoolArray, DataFaults
 from evaltool.reading.fingerprint import fingerprint
 from evaltool.reading.left_out import leave_out
 from evaltool.reading.panel_checks import check_rows
-from evaltool.reading.panel_columns import Columns, decode, ranked
+from evaltool.reading.panel_columns import Columns, decode
 from evaltool.reading.spec import PanelSpec
 from evaltool.reading.table import RawTable, text_at
 from evaltool.reading.values import EPOCH, Values
@@ -140,5 +140,7 @@ def _order(columns: Columns, kept: BoolArray) -> IntArray:
     keys = [values for values in (columns.of("unit"), columns.of("time")) if values is not None]
     if columns.of("unit") is None:
         keys += [columns.decoded[name] for name in sorted(columns.decoded)]
-    ranks = [ranked(values).ranks[index] if values.kind == "text" else values.data[index] for values in keys]
+    ranks = [values.ids.ranks[index] for values in keys]
+    if columns.starts is not None:
+        ranks.append(np.unique(columns.starts.times[index], return_inverse=True)[1].astype(np.int64))
     return index[np.lexsort(tuple(reversed(ranks)))].astype(np.int64) if ranks else index.astype(np.int64)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from evaltool.reading.data_faults import BoolArray, DataFaults
-from evaltool.reading.panel_columns import Columns, Ids, ranked
-from evaltool.reading.values import Values
+from evaltool.reading.panel_columns import Columns
+from evaltool.reading.values import Ids, Values
 from evaltool.records.panel import FloatArray, IntArray
 from evaltool.records.plan.data import Role
 
@@ -23,7 +23,7 @@ def check_rows(columns: Columns, kept: BoolArray, faults: DataFaults) -> None:
     _check_arms(columns, kept, faults)
     if unit is None:
         return
-    ids = ranked(unit)
+    ids = unit.ids
     _check_keys(columns, ids, kept & unit.usable, faults)
     if columns.starts is not None:
         start = columns.spec.column("first_treated")
@@ -34,7 +34,7 @@ def check_rows(columns: Columns, kept: BoolArray, faults: DataFaults) -> None:
         values = columns.of(role)
         if column is None or values is None or (role == "treated" and columns.of("time") is not None):
             continue
-        codes = ranked(values).ranks if values.kind == "text" else values.data.astype(np.float64)
+        codes = values.ids.ranks
         _check_constant(
             ids, codes, kept & unit.usable & values.usable, faults, (column.name, "DATA_VARIES_WITHIN_UNIT")
         )

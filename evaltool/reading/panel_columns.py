@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from evaltool.errors import Fault, Place, did_you_mean
 from evaltool.reading.data_faults import BoolArray, DataFaults
 from evaltool.reading.identifiers import looks_like_cpr
 from evaltool.reading.spec import PanelSpec
 from evaltool.reading.starts import Starts, read_starts
 from evaltool.reading.table import RawTable
-from evaltool.reading.values import Objects, Values, convert
-from evaltool.records.panel import IntArray
+from evaltool.reading.values import Values, convert
 from evaltool.records.plan.data import Column, Role
 
 
@@ -76,26 +73,3 @@ def _refuse_cpr(values: Values, column: Column, faults: DataFaults) -> None:
         "gives the same pseudonym for the same id and key, and cannot be undone without the key."
     )
     faults.add(Fault("DATA_CPR_SHAPED", cause, fix, Place(file=faults.file, column=column.name)))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ids:
-    """Ids as ranks: integers numerically, text by code point. ``names`` in rank order; rank −1 where unusable."""
-
-    ranks: IntArray
-    names: Objects | IntArray
-
-
-def ranked(values: Values) -> Ids:
-    """The distinct ids in canonical order, and each row's place among them."""
-    usable = values.usable
-    if values.kind == "integer":
-        names, codes = np.unique(values.data[usable].astype(np.int64), return_inverse=True)
-        ranks = np.full(len(usable), -1, dtype=np.int64)
-        ranks[usable] = codes
-        return Ids(ranks, names)
-    distinct = sorted(set(values.data[usable].tolist()))
-    place = {name: rank for rank, name in enumerate(distinct)}
-    ranks = np.full(len(usable), -1, dtype=np.int64)
-    ranks[usable] = np.fromiter(map(place.__getitem__, values.data[usable]), dtype=np.int64, count=int(usable.sum()))
-    return Ids(ranks, np.array(distinct, dtype=object))

@@ -6,15 +6,18 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import cast
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from evaltool.reading.data_faults import BoolArray, DataFaults
 from evaltool.reading.spec import Signs
 from evaltool.reading.table import Raw, text_at, texts
+from evaltool.records.panel import IntArray
 from evaltool.records.plan.data import Column, Kind
 
 EPOCH = date(1970, 1, 1)
@@ -24,6 +27,14 @@ Objects = np.ndarray[tuple[int, ...], np.dtype[np.object_]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Ids:
+    """Values as ranks: numbers numerically, text by code point. ``names`` in rank order; rank −1 where unusable."""
+
+    ranks: IntArray
+    names: Numbers | Objects
+
+
+@dataclass(frozen=True, eq=False)
 class Values:
     """(rows,) decoded values. Where ``missing`` or ``wrong``, ``data`` holds a filler that means nothing.
 
@@ -39,6 +50,22 @@ class Values:
     def usable(self) -> BoolArray:
         """Rows with a value."""
         return ~(self.missing | self.wrong)
+
+    @cached_property
+    def ids(self) -> Ids:
+        """The distinct values in canonical order, and each row's place among them. Computed once."""
+        usable = self.usable
+        ranks = np.full(len(usable), -1, dtype=np.int64)
+        if self.kind != "text":
+            distinct_numbers, places = np.unique(self.data[usable], return_inverse=True)
+            ranks[usable] = places
+            return Ids(ranks, cast("Numbers", distinct_numbers))
+        codes, distinct = pd.factorize(self.data[usable])
+        order = sorted(range(len(distinct)), key=distinct.tolist().__getitem__)
+        place = np.empty(len(distinct), dtype=np.int64)
+        place[order] = np.arange(len(distinct))
+        ranks[usable] = place[codes]
+        return Ids(ranks, np.asarray(distinct, dtype=object)[order])
 
 
 def without_codes(raw: Raw, signs: Signs) -> tuple[Raw, BoolArray]:

@@ -96,7 +96,15 @@ Refused = Callable[..., tuple[Fault, ...]]
 
 
 def write_plan(folder: Path, **parts: str) -> Path:
-    filled = {"data": CSV, "unit": "integer", "time": "integer", "target": "ATT", "start": "", "outcome": "", "columns": ""}
+    filled = {
+        "data": CSV,
+        "unit": "integer",
+        "time": "integer",
+        "target": "ATT",
+        "start": "",
+        "outcome": "",
+        "columns": "",
+    }
     text = PLAN
     for name, value in (filled | parts).items():
         text = text.replace(f"__{name.upper()}__", value)
@@ -179,7 +187,9 @@ def test_a_missing_value_without_a_rule(refused: Refused) -> None:
 def test_value_outside_the_list(refused: Refused) -> None:
     more = '[[data.column]]\nname = "kind"\nrole = "cohort"\ntype = "text"\nallowed = ["public", "private"]'
     rows = GOOD.splitlines()
-    text = "\n".join([rows[0] + ",kind", *(row + ",public" for row in rows[1:-3]), *(row + ",privat" for row in rows[-3:])])
+    text = "\n".join(
+        [rows[0] + ",kind", *(row + ",public" for row in rows[1:-3]), *(row + ",privat" for row in rows[-3:])]
+    )
     faults = refused(text + "\n", columns=more)
     assert [f.code for f in faults] == ["DATA_NOT_ALLOWED"] * 3
     assert "public, private" in faults[0].fix

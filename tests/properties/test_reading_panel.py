@@ -6,6 +6,7 @@ import itertools
 import math
 import random
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,8 @@ from evaltool.records.panel import Panel
 from evaltool.records.plan.data import Column, Data
 
 NUMBERS = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-1000, 1000).map(float))
-TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r", exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp")),
-                min_size=1, max_size=6).filter(lambda text: text == text.strip())  # fmt: skip
+LETTERS = st.characters(codec="utf-8", exclude_characters="\0\r", exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp"))
+TEXTS = st.text(LETTERS, min_size=1, max_size=6).filter(lambda text: text == text.strip())
 ROLES = FrameRoles(
     unit="id", time="when", outcome="value", first_treated="start", covariates=("a cov", "b"), weight="people"
 )
@@ -149,10 +150,8 @@ def test_arbitrary_bytes_are_read_or_refused(content: bytes) -> None:
         path = Path(name) / "d.csv"
         path.write_bytes(content)
         for form in (CsvFormat("utf-8", ","), CsvFormat("windows-1252", ";"), CsvFormat("utf-16", ",")):
-            try:
-                build_panel(read_csv(path, "d.csv", form, ["a"]), spec)
-            except DataError as error:
-                assert error.faults
+            with suppress(DataError):
+                assert build_panel(read_csv(path, "d.csv", form, ["a"]), spec).identity.rows > 0
 
 
 @SOME
@@ -169,10 +168,8 @@ def test_csv_with_odd_quotes_is_read_or_refused(cells: list[str], cut: int) -> N
         assert table.rows == len(cells)
         assert table.columns["a"].to_pylist() == cells
         path.write_bytes(rows.encode()[:cut])
-        try:
-            read_csv(path, "d.csv", CsvFormat("utf-8", ","), ["a", "b"])
-        except DataError as error:
-            assert error.faults
+        with suppress(DataError):
+            assert read_csv(path, "d.csv", CsvFormat("utf-8", ","), ["a", "b"]).rows <= len(cells)
 
 
 @SOME

@@ -18,8 +18,17 @@ BARE = st.from_regex(r"[A-Za-z0-9_-]{1,5}", fullmatch=True)
 AWKWARD = st.sampled_from(["", "a b", "a.b", "#x", "[x]", "æ", "x = 1", 'q"q', "{", "]"])
 KEYS = st.one_of(BARE, AWKWARD)
 SCALARS = st.sampled_from(
-    ["1", "-1_000.5e3", "true", "2024-01-31", "2024-01-31 10:00:00", "07:30:00", "inf", "0xff", '"a # b"', "'c:\\d'"]
-    + [
+    [
+        "1",
+        "-1_000.5e3",
+        "true",
+        "2024-01-31",
+        "2024-01-31 10:00:00",
+        "07:30:00",
+        "inf",
+        "0xff",
+        '"a # b"',
+        "'c:\\d'",
         '"\\"] }"',
         '""',
         "''",
@@ -28,8 +37,9 @@ SCALARS = st.sampled_from(
         '"""one\n[two]\n# three\\""""',
         "'''\nfour = 4\n'''",
         '"""\\\n  end"""""',
+        "'''five'''''",
+        '"""\\\\"""',
     ]
-    + ["'''five'''''", '"""\\\\"""']
 )
 
 

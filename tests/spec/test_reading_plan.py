@@ -10,7 +10,7 @@ import pytest
 
 from evaltool.errors import EXIT_USAGE, Fault, Place, PlanError, SealError
 from evaltool.reading.lock_file import lock_path, lock_status, write_lock
-from evaltool.reading.plan_file import plan_faults, plan_lines, place_faults, read_plan
+from evaltool.reading.plan_file import place_faults, plan_faults, plan_lines, read_plan
 from evaltool.reading.toml_lines import line_of
 
 PLAN = """\
@@ -206,6 +206,22 @@ def test_a_folder_that_cannot_be_written(plan_path: Path, monkeypatch: pytest.Mo
         write_lock(plan)
     assert caught.value.codes == ("SEAL_NOT_WRITTEN",)
     assert not lock_path(plan).exists()
+
+
+def test_a_file_system_without_links(plan_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("os.link", refuse)
+    plan = read_plan(plan_path)
+    write_lock(plan)
+    assert lock_status(plan).state == "locked"
+    written = lock_path(plan).read_bytes()
+    plan_path.write_text(PLAN.replace("0.10", "0.05"), encoding="utf-8")
+    with pytest.raises(SealError) as caught:
+        write_lock(read_plan(plan_path))
+    assert caught.value.codes == ("SEAL_ALREADY_LOCKED",)
+    assert lock_path(plan).read_bytes() == written
 
 
 def test_a_plan_with_faults_is_not_handed_out(plan_path: Path) -> None:
