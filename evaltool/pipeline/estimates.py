@@ -19,10 +19,13 @@ def build_design(plan: EvaluationPlan, panel: Panel | None, method: Method) -> D
 
 
 def _keys(plan: EvaluationPlan, method: Method, specification: str) -> tuple[EstimateKey, ...]:
-    """One key per paid outcome (the headline first) and cohort."""
+    """One key per paid outcome (the headline first) and cohort that has a figure so far."""
     outcomes = dict.fromkeys((plan.estimand.outcome, *(rule.outcome for rule in plan.payment.rule)))
     per_cohort = method.estimator.capabilities.per_cohort and plan.population.cohort
     cohorts = [c.id for c in plan.population.cohort] if per_cohort else [ALL]
+    if per_cohort and method.estimator.cohorts is not None:
+        known = method.estimator.cohorts(method.options)
+        cohorts = [c for c in cohorts if c in known] or cohorts
     return tuple(
         EstimateKey(outcome=outcome, cohort=cohort, specification=specification)
         for outcome in outcomes

@@ -74,6 +74,8 @@ class EstimatorPlugin:
     options: type[Record]
     estimate: Callable[[EstimationRequest], Estimate]
     second_opinion: Callable[[EstimationRequest], SecondOpinion] | None
+    cohorts: Callable[[Record], frozenset[str]] | None = None
+    """Cohorts for which the options hold a figure so far; None when every planned cohort is estimated from data."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 from evaltool.records.decision import FLAGS, REASONS, STATES
 from evaltool.registry import gate_names
 
-CODE = re.compile(r"^(PLAN|DATA|SEAL|USAGE|RUN|VERIFY|DISCLOSURE)_[A-Z0-9_]+$")
+CODE = re.compile(r"^(PLAN|DATA|SEAL|USAGE|RUN|VERIFY|DISCLOSURE|LINT)_[A-Z0-9_]+$")
 BUILT = {f"RUN_{reason}" for reason in REASONS}
 """The pipeline builds these from the reason code of a gate that stops the run."""
 NOT_ERRORS = {*FLAGS, *REASONS, *STATES, *(f"GATE_{name.upper()}" for name in gate_names())}

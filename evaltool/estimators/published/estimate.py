@@ -298,6 +298,11 @@ def second_opinion(request: EstimationRequest) -> SecondOpinion:
     return SecondOpinion(value=float(value), by="the published digits read again as fractions")
 
 
+def _cohorts(options: Record) -> frozenset[str]:
+    """Cohorts with a published figure; later cohorts are still to come."""
+    return frozenset(e.cohort for e in options.published) if isinstance(options, PublishedOptions) else frozenset()
+
+
 PLUGIN = EstimatorPlugin(
     name="published.estimate",
     capabilities=Capabilities(
@@ -316,4 +321,5 @@ PLUGIN = EstimatorPlugin(
     options=PublishedOptions,
     estimate=estimate,
     second_opinion=second_opinion,
+    cohorts=_cohorts,
 )
