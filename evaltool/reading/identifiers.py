@@ -13,7 +13,9 @@ from evaltool.reading.values import Values
 HANDFUL = 5
 """So few ids of ten digits may look like CPR numbers by chance."""
 SHARE = 0.2
-"""About one in 27 ten-digit numbers starts with a valid day and month; real CPR columns consist of nothing else."""
+"""About one in 27 ten-digit numbers, and one in nine of nine digits, starts with a valid day and month by chance."""
+FEW = 3
+"""From so many ids on, a column of nothing but such ids is refused."""
 
 
 def pseudonym(key: bytes, identifier: str) -> str:
@@ -33,7 +35,7 @@ def looks_like_cpr(values: Values) -> int:
     """How many distinct ids look like CPR numbers, when they are too many for chance; else 0.
 
     Ten digits (DDMMYYXXXX or DDMMYY-XXXX) that start with a valid date; replacement numbers (day plus 60) count too.
-    A whole number of nine digits has lost its leading zero. Ids with the hyphen count from the first: chance does not
+    Nine digits have lost their leading zero. Ids with the hyphen count from the first: chance does not
     write hyphens.
     """
     names = values.ids.names
@@ -47,12 +49,13 @@ def looks_like_cpr(values: Values) -> int:
         found = int(shaped.sum())
         hyphens = any(hit and len(str(name)) == len("DDMMYY-XXXX") for hit, name in zip(shaped, names, strict=True))
     many = found > HANDFUL and found > SHARE * len(names)
-    everyone = 0 < found == len(names)
+    everyone = FEW <= found == len(names)
     return found if hyphens or many or everyone else 0
 
 
 def _ten_digits(text: str) -> str | None:
-    """The digits of DDMMYYXXXX, DDMMYY-XXXX or DDMMYY XXXX; None for any other text."""
+    """The digits of DDMMYYXXXX, DDMMYY-XXXX, DDMMYY XXXX or, a leading zero lost, DMMYYXXXX; None for other texts."""
+    text = text.zfill(len("DDMMYYXXXX")) if len(text) == len("DMMYYXXXX") else text
     digits = text[:6] + text[7:] if len(text) == len("DDMMYY-XXXX") and text[6] in "- " else text
     return digits if len(digits) == len("DDMMYYXXXX") and digits.isascii() and digits.isdigit() else None
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from evaltool.errors import Fault, Place, did_you_mean
 from evaltool.reading.data_faults import BoolArray, DataFaults
 from evaltool.reading.identifiers import looks_like_cpr
 from evaltool.reading.spec import PanelSpec
 from evaltool.reading.starts import Starts, read_starts
-from evaltool.reading.table import RawTable
+from evaltool.reading.table import Raw, RawTable
 from evaltool.reading.values import Values, convert
-from evaltool.records.plan.data import Column, Role
+from evaltool.records.plan.data import Column, Kind, Role
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +52,11 @@ def decode(table: RawTable, spec: PanelSpec, faults: DataFaults) -> Columns:
     for column in sorted(here, key=lambda column: column.role != "unit"):
         if column.role == "first_treated":
             continue
-        values[column.name] = convert(table.columns[column.name], column, spec.signs, faults)
-        if column.role in {"unit", "cluster"}:
-            _refuse_cpr(values[column.name], column, faults)
+        raw = table.columns[column.name]
+        identifies = column.role in {"unit", "cluster"} and _identifies(raw, column, spec, faults)
+        if identifies and (column.type != "text" or column.allowed):
+            continue  # the faults of its values would repeat the ids
+        values[column.name] = convert(raw, column, spec.signs, faults)
     start, time = spec.column("first_treated"), spec.column("time")
     starts = None
     if start is not None and start.name in table.columns:
@@ -61,11 +65,16 @@ def decode(table: RawTable, spec: PanelSpec, faults: DataFaults) -> Columns:
     return Columns(spec, values, starts, table.rows)
 
 
-def _refuse_cpr(values: Values, column: Column, faults: DataFaults) -> None:
-    """Ids shaped like CPR numbers. No id is shown, here or in any other message."""
-    found = looks_like_cpr(values)
+def _identifies(raw: Raw, column: Column, spec: PanelSpec, faults: DataFaults) -> bool:
+    """Whether the ids are shaped like CPR numbers, as delivered and before their declared type is applied.
+
+    If so it is a fault, and no id is shown, here or in any other message.
+    """
+    kind: Kind = "text" if isinstance(raw, pa.StringArray) else "integer"
+    as_delivered = column.model_copy(update={"type": kind, "minimum": None, "maximum": None, "allowed": ()})
+    found = looks_like_cpr(convert(raw, as_delivered, spec.signs, DataFaults(faults.file)))
     if not found:
-        return
+        return False
     faults.hide_units = True
     cause = f"{found} different values in '{column.name}' are shaped like CPR numbers (a date and four digits)."
     fix = (
@@ -73,3 +82,4 @@ def _refuse_cpr(values: Values, column: Column, faults: DataFaults) -> None:
         "gives the same pseudonym for the same id and key, and cannot be undone without the key."
     )
     faults.add(Fault("DATA_CPR_SHAPED", cause, fix, Place(file=faults.file, column=column.name)))
+    return True

@@ -281,6 +281,15 @@ def test_ids_shaped_like_cpr_numbers(refused: Refused, shape: str) -> None:
     assert not any(unit in message for unit in ids), "a message must not repeat a CPR number"
 
 
+@pytest.mark.parametrize("shape", ["{:06d}{:04d}", "{:06d}-{:04d}", "{:d}{:04d}"])
+def test_no_message_repeats_a_cpr_number_whatever_the_column_was_declared_as(refused: Refused, shape: str) -> None:
+    ids = [shape.format(day * 10000 + 190, 1000 + day) for day in range(1, 9)]
+    text = "school,year,start,absence\n" + "".join(f"{unit},2001,0,1\n{unit},2001,2002,1\n" for unit in ids)
+    message = "\n".join(map(str, refused(text, unit="integer")))
+    assert "DATA_CPR_SHAPED" in message
+    assert not any(unit in message for unit in ids)
+
+
 def test_ten_digit_numbers_that_are_no_dates_pass(tmp_path: Path) -> None:
     text = GOOD.replace("\n1,", "\n9912345671,").replace("\n2,", "\n9912345672,").replace("\n3,", "\n9912345673,")
     (tmp_path / "data.csv").write_text(text)
