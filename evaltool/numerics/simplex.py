@@ -1,8 +1,8 @@
 """Least squares over the simplex, solved exactly: min ‖Cw‖² with w ≥ 0 and Σw = 1.
 
 Column j of C is what donor j differs from the target, so Cw is what the weighted donors differ from it. Non-negative
-least squares with a row of sums finds the face: for every M, min ‖Cu‖² + M²(Σu − 1)² over u ≥ 0 is reached at a multiple
-of the simplex solution. An active set then solves on the face by QR and checks the Karush–Kuhn–Tucker conditions;
+least squares with a row of sums finds the face: for every M, min ‖Cu‖² + M²(Σu − 1)² over u ≥ 0 is reached at a
+multiple of the simplex solution. An active set then solves on the face and checks the Karush–Kuhn–Tucker conditions;
 where several weights fit equally well, the one with the smallest sum of squares is chosen by least distance
 programming (Lawson & Hanson 1974, chapter 23). Columns are put in order of their content first, so that the order in
 which donors are given changes no bit.
@@ -149,8 +149,9 @@ def _affine(c: Floats) -> Floats:
         return np.ones(1)
     middle = np.full(k, 1.0 / k)
     basis = linalg.helmert(k).T
-    move = np.linalg.lstsq(c @ basis, -(c @ middle), rcond=RANK)[0]
-    return middle + basis @ move
+    move: Floats = np.linalg.lstsq(c @ basis, -(c @ middle), rcond=RANK)[0]
+    moved: Floats = middle + basis @ move
+    return moved
 
 
 def _independent(c: Floats) -> bool:
@@ -187,7 +188,7 @@ def _null_space(rows: Floats) -> Floats:
 
 
 def _polish(rows: Floats, target: Floats, weights: Floats, free: Ints) -> Floats:
-    """The smallest weights on the donors not held at zero, solved directly; the given ones where that goes below zero."""
+    """The smallest weights on the donors not held at zero, solved directly; the given ones where one goes negative."""
     exact = np.zeros_like(weights)
     exact[free] = np.linalg.lstsq(rows[:, free], target, rcond=RANK)[0]
     fits = float(np.max(np.abs(rows @ exact - target))) <= SLACK

@@ -13,6 +13,7 @@ from evaltool.numerics.inference import Floats
 
 STOP = 1e-13
 ZERO = 1e-14
+SLACK = 1e-10
 NEWTON_STEPS = 200
 
 
@@ -22,7 +23,8 @@ def nearest_point_weights(c: Floats) -> Floats:
     top = float(squares.max())
     if top == 0.0:
         return np.full(c.shape[1], 1.0 / c.shape[1])
-    corral, share = [int(squares.argmin())], np.ones(1)
+    corral = [int(squares.argmin())]
+    share: Floats = np.ones(1)
     for _ in range(20 * c.shape[1] + 20):
         point = c[:, corral] @ share
         products = c.T @ point
@@ -62,24 +64,24 @@ def _least(c: Floats, weights: Floats) -> Floats:
     target = rows @ weights
     point = c @ weights
     slack = c.T @ point - point @ point
-    allowed = (slack <= 1e-10) | (weights > 0.0)
+    allowed = (slack <= SLACK) | (weights > 0.0)
     rows = rows[:, allowed]
-    if np.linalg.matrix_rank(rows, tol=1e-10 * float(np.linalg.norm(rows, 2))) == rows.shape[1]:
+    if np.linalg.matrix_rank(rows, tol=SLACK * float(np.linalg.norm(rows, 2))) == rows.shape[1]:
         return weights
-    dual = np.linalg.lstsq(rows @ rows.T, target, rcond=1e-12)[0]
+    dual = np.asarray(np.linalg.lstsq(rows @ rows.T, target, rcond=1e-12)[0], dtype=np.float64)
     for _ in range(NEWTON_STEPS):
         primal = np.maximum(rows.T @ dual, 0.0)
         error = rows @ primal - target
         if float(np.max(np.abs(error))) < STOP:
             break
         active = rows[:, rows.T @ dual > 0.0]
-        step = np.linalg.lstsq(active @ active.T, error, rcond=1e-12)[0]
+        step = np.asarray(np.linalg.lstsq(active @ active.T, error, rcond=1e-12)[0], dtype=np.float64)
         dual = _search(rows, target, dual, step)
     else:
         return weights
     found = np.zeros_like(weights)
     found[allowed] = primal
-    return found / found.sum()
+    return found / float(np.sum(found))
 
 
 def _search(rows: Floats, target: Floats, dual: Floats, step: Floats) -> Floats:
@@ -91,4 +93,5 @@ def _search(rows: Floats, target: Floats, dual: Floats, step: Floats) -> Floats:
     now, share = value(dual), 1.0
     while value(dual - share * step) > now and share > 2.0**-40:
         share /= 2.0
-    return dual - share * step
+    moved: Floats = dual - share * step
+    return moved

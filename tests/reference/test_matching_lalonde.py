@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
 from matched_worlds import asked, built, panel_of
 
 from evaltool.designs.matching.nearest import PLUGIN as NEAREST

@@ -1,0 +1,1 @@
+"""Designs that settle who may stand in for one treated unit."""

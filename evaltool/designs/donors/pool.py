@@ -1,0 +1,212 @@
+"""The donor pool of one treated unit: who may stand in for it, settled without outcomes of the treated time.
+
+Estimand
+    None; it settles who is compared with whom.
+
+Equation as implemented
+    The treated unit is the one whose first treated period lies within the data. Donors are all units that never start
+    within the data, or those named in ``donors``, less those named in ``exclude`` (a neighbour that is affected too, a
+    unit with a shock of its own). Excluded units are counted in the ledger.
+
+Uncertainty
+    None.
+
+Assumptions
+    Donors are not affected by the treatment and could be alike; reasons to exclude one were known before its outcomes.
+
+Refuses when
+    There are no units, periods and starts; nobody, or more than one unit, is treated; the treated unit has fewer than
+    two periods before its start; fewer than two donors remain; a named unit is not in the data;
+    a unit lacks a period.
+
+Source
+    Abadie, Diamond & Hainmueller 2010 (JASA 105), section 2.1; Abadie 2021 (Journal of Economic Literature 59),
+    section 5 (donor pool).
+
+Reference implementation and agreed tolerance
+    R Synth 1.1.8, ``dataprep(controls.identifier = …)``. Exact.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from pydantic import model_validator
+
+from evaltool.designs._roster import cohorts_of, design_seal, unit_table
+from evaltool.errors import Fault, Place, RunError, did_you_mean
+from evaltool.records.base import Record
+from evaltool.records.design import Design, DesignSummary, DonorSummary
+from evaltool.records.ledger import Ledger, LedgerEntry
+from evaltool.records.panel import Panel
+from evaltool.records.plugins import DesignPlugin, DesignRequest
+
+NAME = "donors.pool"
+FEWEST_DONORS = 2
+FEWEST_BEFORE = 2
+MEMBERS = 1000
+NAMED = 5
+Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+
+
+class PoolOptions(Record):
+    """``[design.options]`` of ``donors.pool``. Units are named as their ids read."""
+
+    donors: tuple[str, ...] = ()
+    """The only units that may serve; everybody never treated when empty."""
+    exclude: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def not_both(self) -> Self:
+        """Refuse a unit that is named and excluded."""
+        if both := sorted(set(self.donors) & set(self.exclude)):
+            message = f"named as donor and excluded: {', '.join(both)}"
+            raise ValueError(message)
+        return self
+
+
+def build(request: DesignRequest) -> Design:
+    """The roster of the treated unit and its donors. Raises RunError with every fault found."""
+    options = request.options
+    if not isinstance(options, PoolOptions):
+        message = f"{NAME} was given {type(options).__name__}"
+        raise TypeError(message)
+    panel = _panel(request.panel)
+    units = unit_table(panel)
+    last = float(panel.periods[-1])
+    start = units["first_treated"].to_numpy(dtype=np.float64)
+    units["first_treated"] = np.where(start > last, np.inf, start)
+    names = units["unit"].astype(str)
+    excluded = names.isin(options.exclude).to_numpy(dtype=bool)
+    treated = np.isfinite(units["first_treated"].to_numpy(dtype=np.float64)) & ~excluded
+    allowed = names.isin(options.donors).to_numpy(dtype=bool) if options.donors else np.ones(len(units), dtype=bool)
+    kept = treated | (allowed & ~excluded)
+    faults = [*_named_faults(names, options), *_size_faults(panel, units, treated, kept), *_balance_faults(panel)]
+    if faults:
+        raise RunError(faults)
+    roster = units.loc[kept].reset_index(drop=True)
+    first = int(units.loc[treated, "first_treated"].iloc[0])
+    before = sum(1 for period in panel.periods if period < first)
+    if before < FEWEST_BEFORE:
+        raise _short_history(panel, first, before)
+    summary = DesignSummary(
+        method=NAME,
+        comparison="donors",
+        cohorts=cohorts_of(panel, roster, never="never"),
+        periods=len(panel.periods),
+        seal=design_seal(NAME, options, roster),
+        submitted_units=len(units),
+        analysed_units=len(roster),
+        donors=DonorSummary(
+            donors=len(roster) - 1,
+            excluded=int(np.sum(~kept)),
+            start=first,
+            periods_before=before,
+            periods_after=sum(1 for period in panel.periods if period >= first),
+        ),
+    )
+    return Design(summary=summary, roster=roster, ledger=_ledger(names, kept, start <= last))
+
+
+def _panel(panel: Panel | None) -> Panel:
+    """A panel with units, periods and starts. Raises RunError (RUN_NEEDS_DATA)."""
+    if panel is None or "first_treated" not in panel.frame or "period" not in panel.frame or panel.frame.empty:
+        raise RunError(
+            Fault(
+                code="RUN_NEEDS_DATA",
+                cause="A donor pool needs units, periods and the first treated period of each unit.",
+                fix='Declare columns with the roles "unit", "time" and "first_treated".',
+                place=Place(key="data.column"),
+            )
+        )
+    return panel
+
+
+def _named_faults(names: pd.Series[str], options: PoolOptions) -> list[Fault]:
+    """Units named in the options that are not in the data."""
+    known = sorted(set(names))
+    return [
+        Fault(
+            code="RUN_UNKNOWN_DONOR",
+            cause=f"The data have no unit '{name}'.",
+            fix="Write the id as it stands in the data.",
+            place=Place(key=f"design.options.{key}", unit=name),
+            suggestion=did_you_mean(name, known),
+        )
+        for key, listed in (("donors", options.donors), ("exclude", options.exclude))
+        for name in listed
+        if name not in set(known)
+    ]
+
+
+def _size_faults(panel: Panel, units: pd.DataFrame, treated: Bools, kept: Bools) -> list[Fault]:
+    """Not exactly one treated unit, or too few donors."""
+    faults = []
+    count, donors = int(np.sum(treated)), int(np.sum(kept & ~treated))
+    place = Place(key="data.column")
+    if count == 0:
+        fix = "Include the treated unit, with periods before and after its start."
+        faults.append(Fault("RUN_NOBODY_TREATED", "No unit starts within the periods of the data.", fix, place))
+    if count > 1:
+        listed = [
+            f"{unit} ({panel.label(int(g))})"
+            for unit, g in units.loc[treated, ["unit", "first_treated"]].head(NAMED).itertuples(index=False)
+        ]
+        cause = (
+            f"{count} units are treated ({', '.join(listed)}{', …' if count > NAMED else ''}); this needs exactly one."
+        )
+        fix = "Add the treated units together into one, exclude the others, or use did.group_time."
+        faults.append(Fault("RUN_ONE_TREATED_UNIT", cause, fix, place))
+    if donors < FEWEST_DONORS:
+        cause = f"{donors} donors remain, and a synthetic control with placebos needs at least {FEWEST_DONORS}."
+        faults.append(Fault("RUN_TOO_FEW_DONORS", cause, "Include more units that were never treated.", place))
+    return faults
+
+
+def _balance_faults(panel: Panel) -> list[Fault]:
+    """Units that lack a period."""
+    rows = panel.frame.groupby("unit", sort=False)["period"].size()
+    short = rows.index[rows.to_numpy() != len(panel.periods)]
+    if not len(short):
+        return []
+    named = ", ".join(str(unit) for unit in short[:NAMED]) + (", …" if len(short) > NAMED else "")
+    cause = f"{len(short)} of {len(rows)} units are not observed in all {len(panel.periods)} periods ({named})."
+    fix = 'State balance = "drop_unit" in [data], or complete the data.'
+    return [Fault("RUN_UNBALANCED_PANEL", cause, fix, Place(key="data.balance"))]
+
+
+def _short_history(panel: Panel, first: int, before: int) -> RunError:
+    """The refusal when there is nothing to fit on."""
+    return RunError(
+        Fault(
+            code="RUN_SHORT_HISTORY",
+            cause=f"The treated unit starts in {panel.label(first)} with {before} periods before; two are needed.",
+            fix="Include earlier periods.",
+            place=Place(key="data.column"),
+        )
+    )
+
+
+def _ledger(names: pd.Series[str], kept: Bools, started: Bools) -> Ledger:
+    """Excluded units by arm."""
+    entries = []
+    for arm, own in (("treated", started), ("comparison", ~started)):
+        members = tuple(names[~kept & own])
+        if members:
+            entries.append(
+                LedgerEntry(
+                    stage="design",
+                    reason="excluded_donor",
+                    what="unit",
+                    arm="treated" if arm == "treated" else "comparison",
+                    count=len(members),
+                    detail="left out of the donor pool by the plan",
+                    members=members[:MEMBERS],
+                )
+            )
+    return Ledger().plus(*entries)
+
+
+PLUGIN = DesignPlugin(name=NAME, title="Donor pool of one treated unit", options=PoolOptions, build=build)

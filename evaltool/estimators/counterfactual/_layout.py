@@ -1,0 +1,135 @@
+"""One treated unit and its donors as arrays, donors in order of their own history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evaltool.errors import Fault, Place, RunError
+from evaltool.numerics.simplex_control import Windows
+from evaltool.records.evidence import ALL
+from evaltool.records.panel import FloatArray, Panel
+from evaltool.records.plugins import EstimationRequest
+
+FEWEST_BEFORE = 2
+FEWEST_DONORS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """``y`` (T,) of the treated unit, ``donors`` (T, J) in order of their outcomes before the start, ids to match."""
+
+    unit: str
+    y: FloatArray
+    names: tuple[str, ...]
+    donors: FloatArray
+    periods: tuple[int, ...]
+    labels: tuple[str, ...]
+    start: int
+    windows: Windows
+    weight_treated: float
+    weight_donors: float
+
+
+def outcomes_of(request: EstimationRequest) -> tuple[Panel, pd.DataFrame]:
+    """The panel and the rows of the design's units. Raises RunError (RUN_NEEDS_DATA)."""
+    panel, roster = request.panel, request.design.roster
+    if panel is None or panel.masked or roster is None or "period" not in panel.frame:
+        raise RunError(
+            Fault(
+                code="RUN_NEEDS_DATA",
+                cause="A synthetic control needs periods, outcomes and a donor pool, and was not given them.",
+                fix='State a [data] source with time and outcome, and design.method = "donors.pool".',
+                place=Place(key="data.source"),
+            )
+        )
+    return panel, panel.frame.loc[panel.frame["unit"].isin(roster["unit"])]
+
+
+def layout_of(request: EstimationRequest, anticipation: int) -> Layout:
+    """The arrays. Raises RunError with every fault found.
+
+    RUN_NEEDS_DATA, RUN_NOT_BY_SYNTHETIC_CONTROL, RUN_ONE_TREATED_UNIT, RUN_TOO_FEW_DONORS, RUN_UNBALANCED_PANEL,
+    RUN_SHORT_HISTORY, RUN_OUTCOME_MISSING.
+    """
+    panel, rows = outcomes_of(request)
+    wide = rows.pivot(index="period", columns="unit", values=f"y.{request.outcome.id}").sort_index()  # noqa: PD010 - one value per cell is checked by the panel
+    firsts = rows.loc[~rows["unit"].duplicated()].set_index("unit")
+    start = firsts["first_treated"].reindex(wide.columns).to_numpy(dtype=np.float64)
+    periods = wide.index.to_numpy(dtype=np.int64)
+    values = wide.to_numpy(dtype=np.float64)
+    treated = start <= float(periods[-1])
+    faults = [*_plan_faults(request), *_shape_faults(treated, values)]
+    if faults:
+        raise RunError(faults)
+    own = int(np.flatnonzero(treated)[0])
+    first = int(start[own])
+    before, after = periods < first - anticipation, periods >= first
+    if int(np.sum(before)) < FEWEST_BEFORE:
+        raise _short_history(panel, first, int(np.sum(before)))
+    others = np.flatnonzero(~treated)
+    order = others[np.lexsort(values[before][::-1][:, others])]
+    weight = (
+        firsts["weight"].reindex(wide.columns).to_numpy(dtype=np.float64) if "weight" in firsts else np.ones_like(start)
+    )
+    names = [str(unit) for unit in wide.columns]
+    return Layout(
+        unit=names[own],
+        y=values[:, own].copy(),
+        names=tuple(names[j] for j in order),
+        donors=np.ascontiguousarray(values[:, order]),
+        periods=tuple(int(p) for p in periods),
+        labels=tuple(panel.label(int(p)) for p in periods),
+        start=first,
+        windows=Windows(before=before, after=after),
+        weight_treated=float(weight[own]),
+        weight_donors=float(np.sum(np.sort(weight[others]))),
+    )
+
+
+def _shape_faults(treated: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], values: FloatArray) -> list[Fault]:
+    """Not one treated unit, too few donors, or cells without a value."""
+    faults = []
+    if (count := int(np.sum(treated))) != 1:
+        cause = f"{count} units are treated within the data; a synthetic control needs exactly one."
+        fix = "Add the treated units together into one, exclude the others, or use did.group_time."
+        faults.append(Fault("RUN_ONE_TREATED_UNIT", cause, fix, Place(key="data.column")))
+    if (donors := int(np.sum(~treated))) < FEWEST_DONORS:
+        cause = f"{donors} donors remain; at least {FEWEST_DONORS} are needed."
+        fix = "Include more units that were never treated."
+        faults.append(Fault("RUN_TOO_FEW_DONORS", cause, fix, Place(key="design.options")))
+    if missing := int(np.sum(~np.isfinite(values))):
+        cause = f"{missing} of {values.size} unit-periods have no outcome."
+        fix = 'Complete the data, or state balance = "drop_unit" in [data].'
+        faults.append(Fault("RUN_UNBALANCED_PANEL", cause, fix, Place(key="data.balance")))
+    return faults
+
+
+def _plan_faults(request: EstimationRequest) -> list[Fault]:
+    """What the plan asks for and a synthetic control does not do."""
+    wrong = []
+    if request.estimand.target != "ATT":
+        wrong.append((f"targets the {request.estimand.target}", 'Use target = "ATT".', "estimand.target"))
+    if request.inference.cluster is not None:
+        fix = "Leave inference.cluster out: inference is by placebo, unit by unit."
+        wrong.append((f"clusters by '{request.inference.cluster}'", fix, "inference.cluster"))
+    if request.key.cohort != ALL:
+        wrong.append((f"asks for cohort '{request.key.cohort}' alone", "Pay on all together.", "population.cohort"))
+    return [
+        Fault("RUN_NOT_BY_SYNTHETIC_CONTROL", f"The plan {what}; a synthetic control cannot.", fix, Place(key=key))
+        for what, fix, key in wrong
+    ]
+
+
+def _short_history(panel: Panel, first: int, before: int) -> RunError:
+    """The refusal when there is nothing to fit on."""
+    return RunError(
+        Fault(
+            code="RUN_SHORT_HISTORY",
+            cause=f"{before} periods before the start in {panel.label(first)} (less the anticipation); two are needed.",
+            fix="Include earlier periods, or state a shorter anticipation.",
+            place=Place(key="estimator.options.anticipation"),
+        )
+    )
