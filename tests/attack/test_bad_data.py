@@ -316,6 +316,30 @@ def test_empty_files(refused: Refused, content: bytes) -> None:
     only(refused(content), "DATA_EMPTY")
 
 
+def test_a_file_that_is_too_large(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evaltool.reading.file_bytes.MAX_BYTES", 50)
+    only(refused(GOOD), "DATA_TOO_LARGE")
+
+
+def test_a_plan_without_a_folder(tmp_path: Path) -> None:
+    plan = read_plan(write_plan(tmp_path)).model_copy()
+    plan._path = None
+    with pytest.raises(DataError) as caught:
+        read_panel(plan)
+    assert caught.value.codes == ("DATA_NO_FOLDER",)
+
+
+def test_neither_true_nor_false(refused: Refused) -> None:
+    more = '[[data.column]]\nname = "poor"\nrole = "covariate"\ntype = "boolean"'
+    rows = GOOD.splitlines()
+    told = ["poor", "Ja", "nej", "TRUE", "0", "1", "false", "yes", "no", "måske"]
+    fault = only(
+        refused("\n".join(f"{r},{w}" for r, w in zip(rows, told, strict=True)) + "\n", columns=more),
+        "DATA_NOT_A_BOOLEAN",
+    )
+    assert (fault.place.line, "'måske'" in fault.cause) == (10, True)
+
+
 def test_a_header_without_rows(refused: Refused) -> None:
     only(refused("school,year,start,absence\n"), "DATA_EMPTY")
 
