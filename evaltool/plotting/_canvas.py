@@ -6,17 +6,23 @@ import io
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter
+
+from evaltool.language.numbers import number
 
 FONTS = Path(__file__).resolve().parent.parent / "report" / "looks" / "fonts"
 FAMILY = "Inter"
@@ -29,7 +35,7 @@ BLUE = "#0072b2"
 VERMILLION = "#c04f00"
 GREEN = "#007a5a"
 PURPLE = "#a0457f"
-TINTS = ("#ffffff", "#e8f1f8", "#cfe3f1", "#b3d3e9", "#98c3e0")
+TINTS = ("#ffffff", "#ecf4fa", "#dcebf6", "#cbe1f1", "#bad8ec")
 """Backgrounds of payment tiers, from none to the top. Never the only carrier of meaning."""
 PALE = "#f3f5f7"
 SERIES = ((BLUE, "-", "o"), (MUTED, (0, (5, 2)), "s"), (VERMILLION, (0, (1, 1.2)), "^"), (GREEN, "-.", "D"))
@@ -81,11 +87,16 @@ def _add_fonts() -> None:
         font_manager.fontManager.addfont(FONTS / name)
 
 
+def _style() -> AbstractContextManager[None]:
+    """The house style for as long as a figure is drawn."""
+    return mpl.rc_context(STYLE)  # type: ignore[arg-type]  # matplotlib's own keys; the stubs want literals
+
+
 @contextmanager
 def canvas(height: float, width: float = WIDTH) -> Iterator[Figure]:
     """A blank figure of ``width`` × ``height`` inches in the house style."""
     _add_fonts()
-    with mpl.rc_context(STYLE):
+    with _style():
         yield Figure(figsize=(width, height))
 
 
@@ -102,7 +113,11 @@ def legible(text: str) -> str:
     """
     known = _charmap()
     return "".join(
-        sign if ord(sign) in known or sign == "\n" else "" if unicodedata.category(sign).startswith("C") else f"[U+{ord(sign):04X}]"
+        sign
+        if ord(sign) in known or sign == "\n"
+        else ""
+        if unicodedata.category(sign).startswith("C")
+        else f"[U+{ord(sign):04X}]"
         for sign in text
     )
 
@@ -112,7 +127,7 @@ def to_svg(figure: Figure) -> str:
     for text in figure.findobj(Text):
         if isinstance(text, Text):
             text.set_text(legible(text.get_text()))
-    with mpl.rc_context(STYLE):
+    with _style():
         page = io.StringIO()
         figure.savefig(
             page, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}, transparent=True
@@ -144,6 +159,15 @@ def wrapped(text: str, width: int) -> str:
         else:
             lines[-1] = f"{lines[-1]} {word}".strip()
     return "\n".join(lines)
+
+
+def steady(axis: Axis, lang: str) -> None:
+    """Numbers on an axis in the reader's language, all with the same decimals."""
+    ticks = [float(t) for t in axis.get_ticklocs()]
+    step = min((b - a for a, b in pairwise(ticks)), default=1.0)
+    exponent = Decimal(repr(round(step, 10))).normalize().as_tuple().exponent
+    digits = max(0, -exponent) if isinstance(exponent, int) else 0
+    axis.set_major_formatter(FuncFormatter(lambda v, _: number(round(float(v), 10) + 0.0, lang, digits)))
 
 
 def halo() -> list[object]:

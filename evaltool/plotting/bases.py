@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from evaltool.language.numbers import money, money_short
 from evaltool.language.words import Voice
-from evaltool.plotting._canvas import BLUE, INK, MUTED, VERMILLION, Drawing, draw, quiet_frame, wrapped
+from evaltool.plotting._canvas import BLUE, INK, MUTED, VERMILLION, Drawing, draw, halo, quiet_frame, wrapped
 
 ROW = 0.36
 
@@ -57,7 +57,9 @@ def draw_bases(verdicts: tuple[Verdict, ...], currency: str, maximum: Decimal | 
         caption=voice.say("figure.bases_caption"),
         alt=_alt(verdicts, currency, voice),
         head=tuple(voice.say(f"label.{key}") for key in ("basis", "estimate", "state", "amount")),
-        rows=tuple((v.label, v.point or voice.say("label.none"), v.state, _amount(v, currency, voice)) for v in verdicts),
+        rows=tuple(
+            (v.label, v.point or voice.say("label.none"), v.state, _amount(v, currency, voice)) for v in verdicts
+        ),
         numeric=(3,),
         note=voice.say("figure.bases_note"),
     )
@@ -80,7 +82,7 @@ def _bar(axes: Axes, place: int, verdict: Verdict, means: tuple[str, Voice]) -> 
     words = verdict.state if verdict.amount is None else f"{_amount(verdict, currency, voice)}  ·  {verdict.state}"
     axes.annotate(
         wrapped(words, 52), (amount, place), xytext=(6, 0), textcoords="offset points", ha="left", va="center",
-        fontsize=7.6, color=INK, fontweight=600 if verdict.decided else 400, zorder=4,
+        fontsize=7.6, color=INK, path_effects=halo(), fontweight=600 if verdict.decided else 400, zorder=4,
     )  # fmt: skip
 
 

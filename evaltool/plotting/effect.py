@@ -129,7 +129,8 @@ def _bands(axes: Axes, picture: EffectPicture, voice: Voice) -> None:
         axes.axvline(0, color=MUTED, linewidth=0.8, zorder=1)
         axes.annotate(
             voice.say("figure.no_effect"),
-            (0, axes.get_ylim()[0]), xytext=(3, 3), textcoords="offset points", ha="left", va="bottom", color=MUTED, fontsize=7.5,
+            (0, axes.get_ylim()[0]), xytext=(3, 3), textcoords="offset points", ha="left", va="bottom",
+            color=MUTED, fontsize=7.5,
         )  # fmt: skip
 
 
@@ -164,7 +165,7 @@ def _finish(axes: Axes, picture: EffectPicture, voice: Voice) -> None:
     step = float(ticks[1] - ticks[0])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: picture.scale.tick(float(value), step)))
     better = voice.say("figure.better")
-    axes.set_xlabel(wrapped(f"{picture.axis}  ·  {better} →", 110), labelpad=5)
+    axes.set_xlabel(wrapped(f"{picture.axis}  ·  {better} →" if picture.effect else picture.axis, 105), labelpad=5)
 
 
 def _data_row(row: EffectRow, picture: EffectPicture, voice: Voice) -> tuple[str, ...]:

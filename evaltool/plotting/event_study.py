@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from evaltool.language.numbers import number, p_value
 from evaltool.language.words import Voice
-from evaltool.plotting._canvas import BLUE, INK, MUTED, PALE, Drawing, draw, halo, quiet_frame
+from evaltool.plotting._canvas import BLUE, INK, MUTED, PALE, Drawing, draw, halo, quiet_frame, steady
 from evaltool.records.estimate import Element, Estimate
 
 HEIGHT = 2.95
@@ -35,7 +35,15 @@ def draw_event_study(estimate: Estimate, unit: str, lang: str) -> Drawing:
         _ticks(axes, path, lang)
         quiet_frame(axes, left=True)
 
-    head = ("label.event_time", "label.effect", "label.lower", "label.upper", "label.p_value", "label.n_treated", "label.n_comparison")  # fmt: skip
+    head = (
+        "label.event_time",
+        "label.effect",
+        "label.lower",
+        "label.upper",
+        "label.p_value",
+        "label.n_treated",
+        "label.n_comparison",
+    )
     return Drawing(
         name="event_study",
         svg=draw(HEIGHT, paint),
@@ -81,9 +89,9 @@ def _ticks(axes: Axes, path: tuple[Element, ...], lang: str) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(nbins=14, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v), lang)))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(float(v), 10) + 0.0, lang)))
     axes.yaxis.grid(visible=True, color="#dde3e8", linewidth=0.6)
     axes.margins(y=0.12)
+    steady(axes.yaxis, lang)
     if all(e.interval is None for e in path):
         axes.plot([e.element for e in path], [e.att for e in path], color=MUTED, linewidth=0.8, zorder=1)
 
@@ -92,7 +100,9 @@ def _row(element: Element, voice: Voice) -> tuple[str, ...]:
     """The row of the data table."""
     lang, absent = voice.lang, voice.say("label.none")
     interval = element.interval
-    lower, upper = (absent, absent) if interval is None else (number(interval.lower, lang), number(interval.upper, lang))
+    lower, upper = (
+        (absent, absent) if interval is None else (number(interval.lower, lang), number(interval.upper, lang))
+    )
     shown = voice.say("label.reference") if element.reference else number(element.att, lang)
     sizes = [absent if n is None else number(n, lang) for n in (element.n_treated, element.n_comparison)]
     p = absent if element.p_value is None else p_value(element.p_value, lang).removeprefix("=\u00a0")

@@ -50,7 +50,12 @@ def draw_flow(picture: FlowPicture, lang: str) -> Drawing:
         _box(axes, (spine, 51), (34, 22), [middle])
         _split(axes, spine, picture.arms)
 
-    rows = [top, *((f"{voice.say('flow.left_out')}: {words}", count) for words, count in left_out), middle, *picture.arms]
+    rows = [
+        top,
+        *((f"{voice.say('flow.left_out')}: {words}", count) for words, count in left_out),
+        middle,
+        *picture.arms,
+    ]
     return Drawing(
         name="flow",
         svg=draw(height, paint),
@@ -95,7 +100,16 @@ def _box(
     if not heading:
         words, count = cells[0]
         axes.text(x, y + 4.2, count, ha="center", va="center", fontsize=12, fontweight=600, color=INK)
-        axes.text(x, y - 4.4, wrapped(words, int(width * 1.05)), ha="center", va="center", fontsize=7.8, color=INK, linespacing=1.1)  # fmt: skip
+        axes.text(
+            x,
+            y - 4.4,
+            wrapped(words, int(width * 1.05)),
+            ha="center",
+            va="center",
+            fontsize=7.8,
+            color=INK,
+            linespacing=1.1,
+        )
         return
     step = height / (len(cells) + 1)
     top = y + height / 2 - step / 2
@@ -107,4 +121,6 @@ def _box(
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
     """A plain arrow."""
-    axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0})  # fmt: skip
+    axes.annotate(
+        "", end, start, arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0}
+    )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from evaltool.language.numbers import number
 from evaltool.language.words import Voice
-from evaltool.plotting._canvas import MUTED, SERIES, Drawing, draw, quiet_frame, wrapped
+from evaltool.plotting._canvas import MUTED, SERIES, Drawing, draw, quiet_frame, steady, wrapped
 from evaltool.records.estimate import SeriesPoint
 
 HEIGHT = 2.8
@@ -84,7 +84,7 @@ def _axes(axes: Axes, labels: dict[int, str], unit: str, lang: str) -> None:
     axes.set_xticks(periods[::every])
     axes.set_xticklabels([labels[p] for p in periods[::every]])
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(float(v), 10) + 0.0, lang)))
+    steady(axes.yaxis, lang)
     axes.yaxis.grid(visible=True, color="#dde3e8", linewidth=0.6)
     axes.set_ylabel(wrapped(unit, 44), labelpad=4)
 

@@ -72,9 +72,7 @@ def _spans(run: Run, voice: Voice) -> tuple[_Span, ...]:
             label = voice.say("timeline.cohort", {"cohort": cohort.id})
             spans.append(_Span(label, cohort.entry_from, cohort.entry_to, GREEN))
     else:
-        spans.append(
-            _Span(voice.say("timeline.entry"), plan.population.entry_from, plan.population.entry_to, GREEN)
-        )
+        spans.append(_Span(voice.say("timeline.entry"), plan.population.entry_from, plan.population.entry_to, GREEN))
     for outcome in plan.outcome:
         label = voice.say("timeline.outcome", {"outcome": outcome.title.in_language(voice.lang)})
         spans.append(_Span(label, outcome.window_from, outcome.window_to, BLUE))
@@ -130,11 +128,11 @@ def _room(axes: Axes, spans: tuple[_Span, ...], days: tuple[_Day, ...]) -> None:
     first = min([s.first for s in spans] + [d.day for d in days])
     last = max([s.last for s in spans] + [d.day for d in days])
     length = max(1, (last - first).days)
-    axes.set_xlim(first.toordinal() - 0.02 * length, last.toordinal() + 0.34 * length)
+    axes.set_xlim(first.toordinal() - 0.02 * length, last.toordinal() + 0.46 * length)
     years = range(first.year, last.year + 2)
     every = max(1, -(-len(years) // 9))
     ticks = [(date(y, 1, 1), str(y)) for y in years if (y - first.year) % every == 0]
-    shown = [(d.toordinal(), text) for d, text in ticks if d.toordinal() <= last.toordinal() + 0.3 * length]
+    shown = [(d.toordinal(), text) for d, text in ticks if d.toordinal() <= last.toordinal() + 0.42 * length]
     shown = [(at, text) for at, text in shown if at >= first.toordinal() - 0.02 * length]
     axes.set_xticks([at for at, _ in shown])
     axes.set_xticklabels([text for _, text in shown])

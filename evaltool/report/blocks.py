@@ -86,9 +86,7 @@ class DecisionBox(Record):
     tone: Literal["paid", "unpaid", "undecided", "interim"]
 
 
-Block = Annotated[
-    Prose | Table | Facts | Figure | Picture | Literally | DecisionBox, Field(discriminator="kind")
-]
+Block = Annotated[Prose | Table | Facts | Figure | Picture | Literally | DecisionBox, Field(discriminator="kind")]
 
 
 class Blocks(Record):

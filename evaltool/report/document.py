@@ -52,9 +52,15 @@ def document_of(run: Run, blocks: tuple[Block, ...], *, template: str, lang: str
 def as_json(document: Document) -> dict[str, Json]:
     """Everything a rendering needs, as JSON values; texts are data, never source."""
     voice = Voice(document.lang)
-    kind = voice.name_of("document", document.template) if voice.says(f"document.{document.template}") else voice.say("document.other")
+    kind = (
+        voice.name_of("document", document.template)
+        if voice.says(f"document.{document.template}")
+        else voice.say("document.other")
+    )
     blocks = blocks_as_json(document.blocks)
-    figures: list[Json] = [] if document.template in SMALL else [b for b in blocks if isinstance(b, dict) and b["kind"] == "figure"]
+    figures: list[Json] = (
+        [] if document.template in SMALL else [b for b in blocks if isinstance(b, dict) and b["kind"] == "figure"]
+    )
     return {
         "lang": document.lang,
         "kind": kind,

@@ -57,7 +57,9 @@ def _published(value: object) -> Blocks:
         return Blocks.model_validate_json(_json(value), strict=True)
     except ValidationError as error:
         cause = f"A cell published something that is no report section: {error.errors()[0]['msg']}."
-        raise RunError(Fault("RUN_REPORT_BLOCKS", cause, "Publish sections with evaltool.report.notebook.section.")) from None
+        raise RunError(
+            Fault("RUN_REPORT_BLOCKS", cause, "Publish sections with evaltool.report.notebook.section.")
+        ) from None
 
 
 def _json(value: object) -> str:
@@ -82,6 +84,6 @@ def check_decision(blocks: tuple[Block, ...], run: Run, lang: str) -> None:
         Fault(
             code="RUN_REPORT_DECISION",
             cause=f"The report shows {said}, but {run.decision.state} {run.decision.amount} is stored.",
-            fix="A template must show the stored decision with one of the sections decision, key_findings or monitoring_status.",
+            fix="Show the decision with the section decision, key_findings or monitoring_status, and with nothing else.",
         )
     )

@@ -60,6 +60,4 @@ def section_html(blocks: Blocks, lang: str) -> str:
 
 def _words(lang: str) -> dict[str, str]:
     """The words a section needs beyond its blocks."""
-
-
     return {"data": Voice(lang).say("figure.data")}

@@ -19,7 +19,11 @@ DEEPEST = 3
 @cache
 def _parser() -> MarkdownIt:
     """CommonMark with tables; neither HTML nor images are understood."""
-    return MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table").disable(["image", "html_block", "html_inline"])
+    return (
+        MarkdownIt("commonmark", {"html": False, "linkify": False})
+        .enable("table")
+        .disable(["image", "html_block", "html_inline"])
+    )
 
 
 def tree(text: str) -> list[Json]:

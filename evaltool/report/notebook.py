@@ -65,13 +65,16 @@ def _output_folder(plan: Path) -> Path:
 
 def _papermill_output() -> Path | None:
     """The notebook papermill is writing, from the command line of the process that started this kernel."""
-    import psutil  # noqa: PLC0415 - ipykernel needs it, so it is there whenever there is a kernel
+    import psutil  # type: ignore[import-untyped]  # noqa: PLC0415 - untyped; ipykernel needs it, so a kernel has it
 
-    process: psutil.Process | None = psutil.Process()
+    process = psutil.Process()
     for _ in range(COMMAND_DEPTH):
         try:
-            process = process.parent() if process else None
-            command, folder = (process.cmdline(), Path(process.cwd())) if process else ([], Path())
+            process = process.parent()
+            if process is None:
+                return None
+            command: list[str] = process.cmdline()
+            folder = Path(process.cwd())
         except psutil.Error:
             return None
         notebooks = [word for word in command if word.endswith(".ipynb")]

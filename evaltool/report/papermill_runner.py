@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import nbformat
 import papermill
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
@@ -21,6 +20,7 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
 from evaltool.errors import Fault, Place, RunError, UsageError, did_you_mean
+from evaltool.report.nodes import node, write_notebook
 
 KEPT = ("PATH", "HOME", "SYSTEMROOT", "USERPROFILE", "LD_LIBRARY_PATH", "MPLCONFIGDIR", "XDG_CACHE_HOME")
 KEPT_PREFIXES = ("COVERAGE_", "COV_CORE_")
@@ -63,17 +63,17 @@ def execute(notebook: NotebookNode, parameters: Mapping[str, str], *, folder: Pa
                 km=manager,
             )
         except PapermillExecutionError as error:
-            _write(notebook, saved)
+            write_notebook(notebook, saved)
             raise RunError(_cell_fault(error, saved)) from None
         except (DeadKernelError, RuntimeError, TimeoutError) as error:
-            _write(notebook, saved)
+            write_notebook(notebook, saved)
             raise RunError(_kernel_fault(error, saved)) from None
         finally:
             if manager.has_kernel:
                 run_sync(manager.shutdown_kernel)(now=True)
     _check_all_ran(done, saved)
     normalise(done)
-    _write(done, saved)
+    write_notebook(done, saved)
     return done
 
 
@@ -133,9 +133,11 @@ class _Manager(AsyncKernelManager):
             language="python",
         )
 
-    async def start_kernel(self, **options: object) -> None:
+    async def _async_pre_start_kernel(self, **options: object) -> tuple[list[str], dict[str, object]]:
         """Start with our environment only."""
-        await super().start_kernel(**{**options, "env": dict(self.environment)})
+        given: dict[str, object] = {**options, "env": dict(self.environment)}
+        command, kept = await super()._async_pre_start_kernel(**given)  # type: ignore[arg-type]  # passed through
+        return command, kept
 
 
 def _manager(room: Path) -> _Manager:
@@ -152,7 +154,10 @@ def _environment(room: Path) -> dict[str, str]:
     root = Path(__file__).resolve().parents[2]
     if root not in {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}:
         kept["PYTHONPATH"] = str(root)
-    state = {name: str(room) for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "TMPDIR")}
+    state = {
+        name: str(room)
+        for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "TMPDIR")
+    }
     return {**kept, **FIXED, **state}
 
 
@@ -193,7 +198,7 @@ def _check_all_ran(notebook: NotebookNode, saved: Path) -> None:
             continue
         failed = any(output.output_type == "error" for output in cell.outputs)
         if cell.execution_count is None or failed:
-            _write(notebook, saved)
+            write_notebook(notebook, saved)
             title = section_title(notebook, index)
             raise RunError(
                 Fault(
@@ -207,20 +212,17 @@ def _check_all_ran(notebook: NotebookNode, saved: Path) -> None:
 
 def normalise(notebook: NotebookNode) -> None:
     """Leave nothing in the notebook that differs between two runs of the same evaluation."""
-    notebook.metadata = NotebookNode(
-        kernelspec=NotebookNode(display_name="Python 3", language="python", name=KERNEL),
-        language_info=NotebookNode(name="python"),
+    notebook.metadata = node(
+        {
+            "kernelspec": node({"display_name": "Python 3", "language": "python", "name": KERNEL}),
+            "language_info": node({"name": "python"}),
+        }
     )
     for number, cell in enumerate(notebook.cells, start=1):
         cell["id"] = f"cell-{number:03d}"
         tags = cell.metadata.get("tags", [])
-        cell.metadata = NotebookNode(tags=list(tags)) if tags else NotebookNode()
+        cell.metadata = node({"tags": list(tags)} if tags else {})
         for output in cell.get("outputs", []):
             output.pop("metadata", None)
             if output.output_type in {"display_data", "execute_result"}:
-                output["metadata"] = NotebookNode()
-
-
-def _write(notebook: NotebookNode, saved: Path) -> None:
-    """The notebook as UTF-8 JSON with sorted keys."""
-    saved.write_text(nbformat.writes(notebook, version=4) + "\n", encoding="utf-8")
+                output["metadata"] = node({})

@@ -16,6 +16,9 @@ from evaltool.records.base import Json
 from evaltool.report.document import Document, as_json
 
 LOOKS = Path(__file__).resolve().parent / "looks"
+DENSITIES = ("1", "0.96", "0.92", "0.88", "0.84", "0.8")
+"""Type is set a little smaller, step by step, until a document that has a page limit keeps it."""
+PAGE_LIMITS = {"payment_notice": 2}
 STANDARDS: list[typst.PDFStandard] = ["ua-1", "a-3a"]
 
 
@@ -31,6 +34,7 @@ def pdf_bytes(document: Document, determination: bytes) -> bytes:
         (room / "document.json").write_text(json.dumps(_drawable(content), ensure_ascii=False), encoding="utf-8")
         (room / "determination.json").write_bytes(determination)
         (room / "report.typ").write_bytes((LOOKS / "report.typ").read_bytes())
+        inputs = {"density": _density(room, document.template)}
         try:
             made = typst.compile(
                 room / "report.typ",
@@ -38,15 +42,34 @@ def pdf_bytes(document: Document, determination: bytes) -> bytes:
                 font_paths=[LOOKS / "fonts"],
                 ignore_system_fonts=True,
                 format="pdf",
+                sys_inputs=inputs,
                 pdf_standards=STANDARDS,
                 timestamp=datetime(document.as_of.year, document.as_of.month, document.as_of.day, tzinfo=UTC),
             )
         except typst.TypstError as error:
             raise RunError(_refused(document, error)) from None
-    if not isinstance(made, bytes):
-        message = "the typst compiler returned no single PDF"
-        raise TypeError(message)
-    return made
+    return bytes(made)
+
+
+def _density(room: Path, template: str) -> str:
+    """The largest type at which the document keeps its page limit; the smallest there is when none does."""
+    limit = PAGE_LIMITS.get(template)
+    if limit is None:
+        return DENSITIES[0]
+    for density in DENSITIES:
+        found = typst.query(
+            room / "report.typ",
+            "<pages>",
+            field="value",
+            one=True,
+            root=room,
+            font_paths=[LOOKS / "fonts"],
+            ignore_system_fonts=True,
+            sys_inputs={"density": density},
+        )
+        if int(json.loads(found)) <= limit:
+            return density
+    return DENSITIES[-1]
 
 
 def _refused(document: Document, error: typst.TypstError) -> Fault:

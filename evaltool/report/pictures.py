@@ -47,7 +47,7 @@ def rule_maximum(rule: Rule) -> Decimal | None:
 
 
 def stated_amounts(terms: Mapping[str, object]) -> dict[Decimal, Decimal]:
-    """Threshold → amount, wherever the terms state the two side by side (``from``/``amount``, ``x_from``/``x_amount``)."""
+    """Threshold → amount, wherever terms state both side by side: ``from``/``amount`` or ``x_from``/``x_amount``."""
     found: dict[Decimal, Decimal] = {}
     for table in _tables(terms):
         for name in STARTS:
@@ -129,8 +129,21 @@ def _lower_first(text: str) -> str:
 
 def verdicts(telling: Telling) -> tuple[Verdict, ...]:
     """The decided basis first, then every other basis and pre-registered specification."""
-    found = [_verdict(telling, a) for a in telling.run.decision.alternatives]
+    decision = telling.run.decision
+    found = [_verdict(telling, a) for a in decision.alternatives]
+    if found and decision.basis and not any(v.decided for v in found) and telling.decided():
+        found.insert(0, _own(telling))
     return tuple(sorted(found, key=lambda v: not v.decided))
+
+
+def _own(telling: Telling) -> Verdict:
+    """The decision itself as the first of the bases."""
+    decision = telling.run.decision
+    label = telling.name_of("basis_short", decision.basis or "none")
+    state = telling.say(f"state_short.{decision.state}")
+    headline = telling.headline
+    point = "" if headline is None else telling.scale.bare(telling.evidence(headline).point)
+    return Verdict(label, state, decision.triggered, point, decided=True)
 
 
 def _verdict(telling: Telling, alternative: Alternative) -> Verdict:

@@ -16,6 +16,7 @@ from evaltool.report.blocks import Block
 from evaltool.report.document import document_of
 from evaltool.report.gather import blocks_of, check_decision
 from evaltool.report.html import html_bytes
+from evaltool.report.nodes import node
 from evaltool.report.papermill_runner import execute
 from evaltool.report.pdf import pdf_bytes
 from evaltool.report.templates import Template, read_template
@@ -112,12 +113,12 @@ def _refuse_same_output(templates: tuple[Template, ...]) -> None:
 def _merged(templates: tuple[Template, ...]) -> NotebookNode:
     """The templates as one notebook: the second and later ones give up their parameter cell."""
     first = templates[0].notebook
-    cells = [NotebookNode(cell) for cell in first.cells]
+    cells = [node(cell) for cell in first.cells]
     for template in templates[1:]:
-        cells += [NotebookNode(c) for c in template.notebook.cells if "parameters" not in c.metadata.get("tags", [])]
+        cells += [node(c) for c in template.notebook.cells if "parameters" not in c.metadata.get("tags", [])]
     for number, cell in enumerate(cells):
         cell["id"] = f"c{number}"
-    return NotebookNode(first, cells=cells)
+    return node({**first, "cells": cells})
 
 
 def _split(done: NotebookNode, templates: tuple[Template, ...]) -> list[NotebookNode]:
@@ -127,6 +128,6 @@ def _split(done: NotebookNode, templates: tuple[Template, ...]) -> list[Notebook
     for place, template in enumerate(templates):
         own = template.notebook.cells
         size = len(own) if place == 0 else sum("parameters" not in c.metadata.get("tags", []) for c in own)
-        parts.append(NotebookNode(done, cells=cells[at : at + size]))
+        parts.append(node({**done, "cells": cells[at : at + size]}))
         at += size
     return parts

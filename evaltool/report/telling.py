@@ -87,7 +87,7 @@ class Telling:
         return money(amount, self.run.decision.currency, self.lang)
 
     def level(self, value: Number) -> str:
-        """A confidence level: ``95 pct.``"""
+        """A confidence level: ``95 pct.`` or ``95%``."""
         shown = Decimal(str(value)) * 100
         return percent(value, self.lang, 0 if shown == shown.to_integral_value() else 1)
 
@@ -146,7 +146,7 @@ class Telling:
 
     @property
     def estimates(self) -> tuple[Estimate, ...]:
-        """The primary estimates of the headline outcome that may be shown: by cohort in the plan's order, then all together."""
+        """The headline outcome's primary estimates that may be shown: cohorts in the plan's order, then all together."""
         order = [c.id for c in self.run.plan.population.cohort] + [ALL]
         wanted = self.run.plan.estimand.outcome
         primary = [e for e in self.run.estimates if e.key.specification == PRIMARY and e.key.outcome == wanted]

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
 
 from evaltool.errors import Fault, Place, UsageError, did_you_mean
 from evaltool.language.share import share_folder
+from evaltool.report.nodes import read_notebook
 
 KNOWN = ("payment_notice", "technical_report", "monitoring")
 OUTPUTS = {"payment_notice": "notice", "technical_report": "report", "monitoring": "report"}
@@ -79,21 +79,23 @@ def _read(path: Path) -> NotebookNode:
         if path.stat().st_size > SIZE_LIMIT:
             message = "it is too large"
             raise ValueError(message)  # noqa: TRY301 - one refusal for every way to be unreadable
-        notebook: NotebookNode = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
-        nbformat.validate(notebook)
-    except (ValueError, nbformat.ValidationError, nbformat.reader.NotJSONError) as error:
+        notebook = read_notebook(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
         cause = f"The template cannot be read as a notebook: {str(error).splitlines()[0][:200]}."
         raise UsageError(
-            Fault("USAGE_TEMPLATE_UNREADABLE", cause, "Open and save it in Jupyter, or copy a shipped one.", Place(file=str(path)))
+            Fault(
+                "USAGE_TEMPLATE_UNREADABLE",
+                cause,
+                "Open and save it in Jupyter, or copy a shipped one.",
+                Place(file=str(path)),
+            )
         ) from None
     return notebook
 
 
 def fingerprint(notebook: NotebookNode) -> str:
     """sha256 of kind, text and tags of every cell: what a notebook does, however it is laid out on disk."""
-    cells = [
-        (c.cell_type, c.source.replace("\r\n", "\n"), sorted(c.metadata.get("tags", []))) for c in notebook.cells
-    ]
+    cells = [(c.cell_type, c.source.replace("\r\n", "\n"), sorted(c.metadata.get("tags", []))) for c in notebook.cells]
     return hashlib.sha256(json.dumps(cells, ensure_ascii=False).encode()).hexdigest()
 
 

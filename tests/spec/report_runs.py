@@ -8,12 +8,12 @@ from datetime import date
 from decimal import Decimal
 
 from evaltool.payment.trace import Value, step
+from evaltool.records.base import Words
 from evaltool.records.decision import Alternative, Decision, PayerShare, StepRecord
 from evaltool.records.design import DesignCohort, DesignSummary
 from evaltool.records.estimate import Counts, Element, Estimate, Interval, Relative, SecondOpinion, SeriesPoint
 from evaltool.records.evidence import EstimateKey
 from evaltool.records.gate import GateResult
-from evaltool.records.base import Words
 from evaltool.records.ledger import Ledger, LedgerEntry
 from evaltool.records.lock import LockStatus
 from evaltool.records.panel import DataIdentity
@@ -118,7 +118,10 @@ def school_plan(**changes: object) -> EvaluationPlan:
             "cap": "7200000",
         },
         "sensitivity": [
-            {"id": "never_treated", "title": {"da": "Kun skoler, der aldrig starter", "en": "Only schools that never start"}},
+            {
+                "id": "never_treated",
+                "title": {"da": "Kun skoler, der aldrig starter", "en": "Only schools that never start"},
+            },
             {"id": "regression", "title": {"da": "Regressionsjustering", "en": "Regression adjustment"}},
         ],
         "governance": {"decide_from": "2025-01-31", "dispute_days": 30, "expert": "Professor N.N."},
@@ -188,11 +191,24 @@ def school_estimate(specification: str = "primary", att: float = -0.118) -> Esti
         counterfactual=expected,
         baseline=1.02,
         relative=Relative(
-            value=share, se=share_se, interval=_interval(share, share_se), denominator="counterfactual", denominator_value=expected
+            value=share,
+            se=share_se,
+            interval=_interval(share, share_se),
+            denominator="counterfactual",
+            denominator_value=expected,
         ),
         path=_path(),
         groups=tuple(
-            Element(kind="group", element=g, label=f"2023-{g:02d}", att=a, se=0.02, interval=_interval(a, 0.02), n_treated=4, weight=1 / 3)
+            Element(
+                kind="group",
+                element=g,
+                label=f"2023-{g:02d}",
+                att=a,
+                se=0.02,
+                interval=_interval(a, 0.02),
+                n_treated=4,
+                weight=1 / 3,
+            )
             for g, a in ((3, -0.13), (6, -0.12), (9, -0.105))
         ),
         series=_series(),
@@ -228,32 +244,59 @@ def school_gates() -> tuple[GateResult, ...]:
     """Passed, to be judged, and not applicable."""
     return (
         _gate(
-            "locked", "PASS", 1.0, 1.0,
-            statistic_name=Words(da="Segl fundet", en="Seals found"), unit=Words(da="segl", en="seals"),
-            sentence=Words(da="Planen var låst før brug og er uændret.", en="The plan was locked before use and is unchanged."),
+            "locked",
+            "PASS",
+            1.0,
+            1.0,
+            statistic_name=Words(da="Segl fundet", en="Seals found"),
+            unit=Words(da="segl", en="seals"),
+            sentence=Words(
+                da="Planen var låst før brug og er uændret.", en="The plan was locked before use and is unchanged."
+            ),
         ),
         _gate(
-            "minimum_sample", "PASS", 12.0, 12.0,
-            statistic_name=Words(da="Skoler med indsats", en="Treated schools"), unit=Words(da="skoler", en="schools"),
+            "minimum_sample",
+            "PASS",
+            12.0,
+            12.0,
+            statistic_name=Words(da="Skoler med indsats", en="Treated schools"),
+            unit=Words(da="skoler", en="schools"),
             sentence=Words(
                 da="12 skoler mod mindst 12; mindste påviselige effekt er 0,051 fraværsdage.",
                 en="12 schools against at least 12; the minimum detectable effect is 0.051 days.",
             ),
         ),
         _gate(
-            "pre_trend", "REVIEW", 0.41, 0.05, consequence="review", reason="PRETREND_REVIEW",
-            statistic_name=Words(da="p-værdi, fælles test", en="p-value, joint test"), unit=Words(da="sandsynlighed", en="probability"),
+            "pre_trend",
+            "REVIEW",
+            0.41,
+            0.05,
+            consequence="review",
+            reason="PRETREND_REVIEW",
+            statistic_name=Words(da="p-værdi, fælles test", en="p-value, joint test"),
+            unit=Words(da="sandsynlighed", en="probability"),
             sentence=Words(
                 da="Intet tyder på forskellige tendenser før start, men testen har kun 46 pct. styrke.",
                 en="Nothing suggests different trends before the start, but the test has only 46% power.",
             ),
         ),
         _gate(
-            "few_clusters", "PASS", 24.0, 10.0, consequence="review",
-            statistic_name=Words(da="Effektive klynger", en="Effective clusters"), unit=Words(da="klynger", en="clusters"),
+            "few_clusters",
+            "PASS",
+            24.0,
+            10.0,
+            consequence="review",
+            statistic_name=Words(da="Effektive klynger", en="Effective clusters"),
+            unit=Words(da="klynger", en="clusters"),
         ),
-        _gate("disclosure", "NOT_APPLICABLE", None, None, sentence=Words(da="Data er offentlige.", en="The data are public.")),
-    )  # fmt: skip
+        _gate(
+            "disclosure",
+            "NOT_APPLICABLE",
+            None,
+            None,
+            sentence=Words(da="Data er offentlige.", en="The data are public."),
+        ),
+    )
 
 
 def _steps(stop: str | None = None) -> tuple[StepRecord, ...]:
@@ -275,11 +318,57 @@ def school_decision() -> Decision:
     d, rule = Decimal, "absence_tiers"
     amount = d("4800000")
     trace = (
-        step("rule.start", {"rule": rule, "mechanism": "step_tiers", "outcome": "absence", "basis": "point_estimate", "inclusive": True}),
-        step("rule.evidence", {"rule": rule, "cohort": "all", "specification": "primary", "kind": "effect", "point": d("0.12407991587802314"), "lower": d("0.0866"), "standard_error": d("0.0191"), "units": 12}),
-        step("rule.basis_value", {"rule": rule, "cohort": "all", "basis": "point_estimate", "value": d("0.12407991587802314")}),
-        step("rule.threshold", {"rule": rule, "cohort": "all", "value": d("0.12407991587802314"), "operator": ">=", "threshold": d("0.10"), "distance": d("0.02407991587802314"), "reached": True}),
-        step("rule.threshold", {"rule": rule, "cohort": "all", "value": d("0.12407991587802314"), "operator": ">=", "threshold": d("0.15"), "distance": d("-0.02592008412197686"), "reached": False}),
+        step(
+            "rule.start",
+            {
+                "rule": rule,
+                "mechanism": "step_tiers",
+                "outcome": "absence",
+                "basis": "point_estimate",
+                "inclusive": True,
+            },
+        ),
+        step(
+            "rule.evidence",
+            {
+                "rule": rule,
+                "cohort": "all",
+                "specification": "primary",
+                "kind": "effect",
+                "point": d("0.12407991587802314"),
+                "lower": d("0.0866"),
+                "standard_error": d("0.0191"),
+                "units": 12,
+            },
+        ),
+        step(
+            "rule.basis_value",
+            {"rule": rule, "cohort": "all", "basis": "point_estimate", "value": d("0.12407991587802314")},
+        ),
+        step(
+            "rule.threshold",
+            {
+                "rule": rule,
+                "cohort": "all",
+                "value": d("0.12407991587802314"),
+                "operator": ">=",
+                "threshold": d("0.10"),
+                "distance": d("0.02407991587802314"),
+                "reached": True,
+            },
+        ),
+        step(
+            "rule.threshold",
+            {
+                "rule": rule,
+                "cohort": "all",
+                "value": d("0.12407991587802314"),
+                "operator": ">=",
+                "threshold": d("0.15"),
+                "distance": d("-0.02592008412197686"),
+                "reached": False,
+            },
+        ),
         step("tier.reached", {"rule": rule, "from": d("0.10"), "amount": amount}),
         step("rule.amount", {"rule": rule, "amount": amount, "maximum": d("7200000"), "tier": "partial"}),
         step("combine.sum", {"rules": 1, "amount": amount}),
@@ -288,7 +377,7 @@ def school_decision() -> Decision:
         step("rounding", {"quantum": d("0.01"), "mode": "half_even", "before": amount, "after": amount}),
         step("split", {"payer": "Aaby Kommune", "level": "kommune", "share": d("0.8"), "amount": d("3840000.00")}),
         step("split", {"payer": "Region Øst", "level": "region", "share": d("0.2"), "amount": d("960000.00")}),
-    )  # fmt: skip
+    )
     return Decision(
         state="PAY_PARTIAL",
         flags=("PROVISIONAL",),
@@ -307,9 +396,15 @@ def school_decision() -> Decision:
         alternatives=(
             Alternative(name="point_estimate", kind="basis", state="PAY_PARTIAL", amount=amount, point=d("0.1240799")),
             Alternative(name="lower_bound", kind="basis", state="PAY_PARTIAL", amount=d("2400000"), point=d("0.0866")),
-            Alternative(name="significant_and_point", kind="basis", state="PAY_PARTIAL", amount=amount, point=d("0.1240799")),
-            Alternative(name="never_treated", kind="specification", state="PAY_PARTIAL", amount=amount, point=d("0.1188")),
-            Alternative(name="regression", kind="specification", state="PAY_PARTIAL", amount=d("2400000"), point=d("0.0974")),
+            Alternative(
+                name="significant_and_point", kind="basis", state="PAY_PARTIAL", amount=amount, point=d("0.1240799")
+            ),
+            Alternative(
+                name="never_treated", kind="specification", state="PAY_PARTIAL", amount=amount, point=d("0.1188")
+            ),
+            Alternative(
+                name="regression", kind="specification", state="PAY_PARTIAL", amount=d("2400000"), point=d("0.0974")
+            ),
         ),
         nearest_threshold=d("0.10"),
         distance=d("0.0240799"),
@@ -325,22 +420,35 @@ def school_run() -> Run:
         lock=LockStatus(state="locked", seal=plan.seal),
         as_of=date(2025, 2, 1),
         data=DataIdentity(
-            source="absence.csv", fingerprint=SEAL, rows=576, units=25, periods=tuple(f"2023-{m:02d}" for m in range(1, 13)),
-            never_coding="empty", columns=("skole", "måned", "fravær"),
+            source="absence.csv",
+            fingerprint=SEAL,
+            rows=576,
+            units=25,
+            periods=tuple(f"2023-{m:02d}" for m in range(1, 13)),
+            never_coding="empty",
+            columns=("skole", "måned", "fravær"),
         ),
         ledger=Ledger().plus(
-            LedgerEntry(stage="design", reason="always_treated", what="unit", arm="treated", count=1, detail="cohort 1"),
-            LedgerEntry(stage="reading", reason="missing_value_row", what="row", arm="unknown", count=7, detail="fravær"),
+            LedgerEntry(
+                stage="design", reason="always_treated", what="unit", arm="treated", count=1, detail="cohort 1"
+            ),
+            LedgerEntry(
+                stage="reading", reason="missing_value_row", what="row", arm="unknown", count=7, detail="fravær"
+            ),
         ),
         design=DesignSummary(
-            method="groups.adoption", comparison="not_yet_treated",
+            method="groups.adoption",
+            comparison="not_yet_treated",
             cohorts=(
                 DesignCohort(label="2023-03", start=3, units=4, weight=1200.0),
                 DesignCohort(label="2023-06", start=6, units=4, weight=1200.0),
                 DesignCohort(label="2023-09", start=9, units=4, weight=1200.0),
                 DesignCohort(label="never", start=None, units=12, weight=3510.0),
             ),
-            periods=24, seal="ab" * 32, submitted_units=25, analysed_units=24,
+            periods=24,
+            seal="ab" * 32,
+            submitted_units=25,
+            analysed_units=24,
         ),
         estimates=(school_estimate(), school_estimate("never_treated", -0.113), school_estimate("regression", -0.0926)),
         second_opinion=SecondOpinion(value=-0.118, by="Slice means against linearmodels.PanelOLS"),
@@ -349,7 +457,7 @@ def school_run() -> Run:
         seed=7,
         versions={"evaltool": "0.1.0", "numpy": "2.4.6", "python": "3.11.2"},
         profile=NumericProfile(pinned=True, settings={"OPENBLAS_CORETYPE": "Haswell"}),
-    )  # fmt: skip
+    )
 
 
 def _changed(run: Run, **changes: object) -> Run:
@@ -359,10 +467,16 @@ def _changed(run: Run, **changes: object) -> Run:
 def _undecided(state: str, reasons: tuple[str, ...], stop: str) -> Decision:
     zero = Decimal(0)
     return Decision(
-        state=state, reasons=reasons, basis="point_estimate", amount=zero, triggered=zero, maximum=Decimal("7200000"),
-        currency="DKK", steps=_steps(stop),
+        state=state,
+        reasons=reasons,
+        basis="point_estimate",
+        amount=zero,
+        triggered=zero,
+        maximum=Decimal(7200000),
+        currency="DKK",
+        steps=_steps(stop),
         alternatives=(Alternative(name="point_estimate", kind="basis", state=None, amount=None, absent="no_estimate"),),
-    )  # fmt: skip
+    )
 
 
 def undecidable_run() -> Run:
@@ -370,12 +484,17 @@ def undecidable_run() -> Run:
     gates = (
         school_gates()[0],
         _gate(
-            "minimum_sample", "FAIL", 9.0, 12.0, reason="N_MIN",
-            statistic_name=Words(da="Skoler med indsats", en="Treated schools"), unit=Words(da="skoler", en="schools"),
+            "minimum_sample",
+            "FAIL",
+            9.0,
+            12.0,
+            reason="N_MIN",
+            statistic_name=Words(da="Skoler med indsats", en="Treated schools"),
+            unit=Words(da="skoler", en="schools"),
             sentence=Words(da="9 skoler mod mindst 12.", en="9 schools against at least 12."),
         ),
         *school_gates()[2:],
-    )  # fmt: skip
+    )
     return _changed(school_run(), gates=gates, decision=_undecided("NOT_DECIDABLE", ("N_MIN",), "gates"))
 
 
@@ -414,17 +533,26 @@ def no_payment_run() -> Run:
 
 def tariff_run() -> Run:
     """Verified housing days at a price each: no counterfactual at all."""
-    d, rule, amount = Decimal, "days", Decimal("1250000")
+    d, rule, amount = Decimal, "days", Decimal(1250000)
     plan = school_plan(
         programme={
-            "id": "hjem-foerst", "version": "2", "title": {"da": "Hjem først", "en": "Home First"}, "area": "well_being",
-            "start": "2022-01-01", "end": "2024-12-31",
+            "id": "hjem-foerst",
+            "version": "2",
+            "title": {"da": "Hjem først", "en": "Home First"},
+            "area": "well_being",
+            "start": "2022-01-01",
+            "end": "2024-12-31",
         },
         outcome=[
             {
-                "id": "days", "title": {"da": "Nætter i egen bolig", "en": "Nights in own home"}, "direction": "increase",
-                "kind": "count", "unit": {"da": "nætter", "en": "nights"}, "window_from": "2022-01-01",
-                "window_to": "2024-12-31", "verifier": "Boligkontoret",
+                "id": "days",
+                "title": {"da": "Nætter i egen bolig", "en": "Nights in own home"},
+                "direction": "increase",
+                "kind": "count",
+                "unit": {"da": "nætter", "en": "nights"},
+                "window_from": "2022-01-01",
+                "window_to": "2024-12-31",
+                "verifier": "Boligkontoret",
             }
         ],
         estimand={"target": "NONE", "outcome": "days"},
@@ -433,43 +561,86 @@ def tariff_run() -> Run:
         payment={
             "rule": [
                 {
-                    "id": "days", "mechanism": "unit_tariff", "outcome": "days", "basis": "point_estimate",
-                    "terms": {"price": "50"}, "cap": "1250000",
+                    "id": "days",
+                    "mechanism": "unit_tariff",
+                    "outcome": "days",
+                    "basis": "point_estimate",
+                    "terms": {"price": "50"},
+                    "cap": "1250000",
                 }
             ]
         },
         sensitivity=[],
-    )  # fmt: skip
+    )
     estimate = Estimate(
-        key=EstimateKey(outcome="days"), method="measured.verified_count", kind="verified_count", estimand="verified_count",
-        unit="nights", att=26000.0, se=None, absent="VERIFIED_COUNT",
-        counts=Counts(treated=66, comparison=0, observations=66), conventions={},
-    )  # fmt: skip
+        key=EstimateKey(outcome="days"),
+        method="measured.verified_count",
+        kind="verified_count",
+        estimand="verified_count",
+        unit="nights",
+        att=26000.0,
+        se=None,
+        absent="VERIFIED_COUNT",
+        counts=Counts(treated=66, comparison=0, observations=66),
+        conventions={},
+    )
     trace = (
-        step("rule.start", {"rule": rule, "mechanism": "unit_tariff", "outcome": "days", "basis": "point_estimate", "inclusive": None}),
-        step("rule.evidence", {"rule": rule, "cohort": "all", "specification": "primary", "kind": "verified_count", "point": d(26000), "lower": None, "standard_error": None, "units": 66}),
+        step(
+            "rule.start",
+            {"rule": rule, "mechanism": "unit_tariff", "outcome": "days", "basis": "point_estimate", "inclusive": None},
+        ),
+        step(
+            "rule.evidence",
+            {
+                "rule": rule,
+                "cohort": "all",
+                "specification": "primary",
+                "kind": "verified_count",
+                "point": d(26000),
+                "lower": None,
+                "standard_error": None,
+                "units": 66,
+            },
+        ),
         step("tariff.units", {"rule": rule, "units": d(26000), "maximum_units": None, "paid_units": d(26000)}),
         step("tariff.amount", {"rule": rule, "paid_units": d(26000), "price": d(50), "amount": d(1300000)}),
         step("tariff.cap", {"rule": rule, "cap": amount, "before": d(1300000), "after": amount}),
         step("combine.sum", {"rules": 1, "amount": amount}),
-    )  # fmt: skip
+    )
     decision = Decision(
-        state="PAY_FULL", flags=("CAPPED", "NO_COUNTERFACTUAL"), basis="point_estimate", amount=amount, triggered=amount,
-        maximum=amount, currency="DKK", steps=_steps(), trace=trace,
+        state="PAY_FULL",
+        flags=("CAPPED", "NO_COUNTERFACTUAL"),
+        basis="point_estimate",
+        amount=amount,
+        triggered=amount,
+        maximum=amount,
+        currency="DKK",
+        steps=_steps(),
+        trace=trace,
         per_payer=(PayerShare(payer="Aaby Kommune", level="kommune", share=d(1), amount=amount),),
         alternatives=(
             Alternative(name="point_estimate", kind="basis", state="PAY_FULL", amount=amount, point=d(26000)),
             Alternative(name="lower_bound", kind="basis", state=None, amount=None, absent="no_lower_bound"),
         ),
-    )  # fmt: skip
+    )
     return _changed(
-        school_run(), plan=plan, plan_seal=plan.seal, estimates=(estimate,), gates=school_gates()[:1], decision=decision,
+        school_run(),
+        plan=plan,
+        plan_seal=plan.seal,
+        estimates=(estimate,),
+        gates=school_gates()[:1],
+        decision=decision,
         design=DesignSummary(
-            method="groups.none", comparison="none", cohorts=(DesignCohort(label="2022", start=1, units=66, weight=66.0),),
-            seal="cd" * 32, submitted_units=66, analysed_units=66,
+            method="groups.none",
+            comparison="none",
+            cohorts=(DesignCohort(label="2022", start=1, units=66, weight=66.0),),
+            seal="cd" * 32,
+            submitted_units=66,
+            analysed_units=66,
         ),
-        second_opinion=None, ledger=Ledger(),
-    )  # fmt: skip
+        second_opinion=None,
+        ledger=Ledger(),
+    )
 
 
 def cohort_run(*, early: bool = True) -> Run:
@@ -477,12 +648,19 @@ def cohort_run(*, early: bool = True) -> Run:
     d = Decimal
     plan = school_plan(
         programme={
-            "id": "resettlement", "version": "1", "title": {"en": "Resettlement of prisoners"}, "start": "2010-09-09",
-            "end": "2015-06-30", "currency": "GBP", "source": "Published evaluation, 2014 and 2017",
+            "id": "resettlement",
+            "version": "1",
+            "title": {"en": "Resettlement of prisoners"},
+            "start": "2010-09-09",
+            "end": "2015-06-30",
+            "currency": "GBP",
+            "source": "Published evaluation, 2014 and 2017",
         },
         population={
-            "eligibility": {"en": "Men who left the prison after a sentence under 12 months."}, "unit": "person",
-            "entry_from": "2010-09-09", "entry_to": "2014-06-30",
+            "eligibility": {"en": "Men who left the prison after a sentence under 12 months."},
+            "unit": "person",
+            "entry_from": "2010-09-09",
+            "entry_to": "2014-06-30",
             "cohort": [
                 {"id": "cohort_1", "entry_from": "2010-09-09", "entry_to": "2012-06-01", "weight": "0.5"},
                 {"id": "cohort_2", "entry_from": "2012-06-02", "entry_to": "2014-06-30", "weight": "0.5"},
@@ -491,51 +669,89 @@ def cohort_run(*, early: bool = True) -> Run:
         data={"source": "none"},
         outcome=[
             {
-                "id": "reconvictions", "title": {"da": "Nye domme", "en": "Reconvictions"}, "direction": "decrease",
-                "kind": "rate", "unit": {"da": "domme pr. 100 løsladte", "en": "convictions per 100 released"},
-                "window_from": "2010-09-09", "window_to": "2015-06-30",
+                "id": "reconvictions",
+                "title": {"da": "Nye domme", "en": "Reconvictions"},
+                "direction": "decrease",
+                "kind": "rate",
+                "unit": {"da": "domme pr. 100 løsladte", "en": "convictions per 100 released"},
+                "window_from": "2010-09-09",
+                "window_to": "2015-06-30",
             }
         ],
-        estimand={"target": "ATT", "outcome": "reconvictions", "scale": "relative", "denominator": "counterfactual", "aggregation": "none"},
+        estimand={
+            "target": "ATT",
+            "outcome": "reconvictions",
+            "scale": "relative",
+            "denominator": "counterfactual",
+            "aggregation": "none",
+        },
         design={"method": "groups.published"},
         estimator={"method": "published.estimate"},
         payment={
             "rule": [
                 {
-                    "id": "cohorts", "mechanism": "cohort_then_pooled", "outcome": "reconvictions", "basis": "point_estimate",
+                    "id": "cohorts",
+                    "mechanism": "cohort_then_pooled",
+                    "outcome": "reconvictions",
+                    "basis": "point_estimate",
                     "inclusive": True,
                     "terms": {
-                        "cohort_threshold": "0.10", "cohort_amount": "1000000",
-                        "pooled_threshold": "0.075", "pooled_amount": "2000000",
+                        "cohort_threshold": "0.10",
+                        "cohort_amount": "1000000",
+                        "pooled_threshold": "0.075",
+                        "pooled_amount": "2000000",
                     },
                 }
             ]
         },
         sensitivity=[],
-    )  # fmt: skip
+    )
 
     def one(cohort: str, share: float) -> Estimate:
         return Estimate(
-            key=EstimateKey(outcome="reconvictions", cohort=cohort), method="published.estimate", kind="effect",
-            estimand="ATT", unit="convictions per 100 released", att=share * 155, se=None, absent="PUBLISHED_WITHOUT",
-            counts=Counts(treated=936, comparison=9360, observations=10296), observed=155 * (1 + share), counterfactual=155.0,
-            relative=Relative(value=share, se=None, interval=None, denominator="counterfactual", denominator_value=155.0),
-            conventions={}, source="Jolliffe & Hedderman (2014), table 4",
-        )  # fmt: skip
+            key=EstimateKey(outcome="reconvictions", cohort=cohort),
+            method="published.estimate",
+            kind="effect",
+            estimand="ATT",
+            unit="convictions per 100 released",
+            att=share * 155,
+            se=None,
+            absent="PUBLISHED_WITHOUT",
+            counts=Counts(treated=936, comparison=9360, observations=10296),
+            observed=155 * (1 + share),
+            counterfactual=155.0,
+            relative=Relative(
+                value=share, se=None, interval=None, denominator="counterfactual", denominator_value=155.0
+            ),
+            conventions={},
+            source="Jolliffe & Hedderman (2014), table 4",
+        )
 
     estimates = (one("cohort_1", -0.0839),) if early else (one("cohort_1", -0.0839), one("cohort_2", -0.0974))
     zero = d(0)
     decision = Decision(
-        state="CARRIED_FORWARD" if early else "PAY_FULL", basis="point_estimate", amount=zero if early else d(1000000),
-        triggered=zero if early else d(1000000), maximum=d(1000000), currency="GBP", steps=_steps(),
+        state="CARRIED_FORWARD" if early else "PAY_FULL",
+        basis="point_estimate",
+        amount=zero if early else d(1000000),
+        triggered=zero if early else d(1000000),
+        maximum=d(1000000),
+        currency="GBP",
+        steps=_steps(),
         trace=(step("cohort.open", {"rule": "cohorts", "tested": 1, "planned": 2}),),
         per_payer=() if early else (PayerShare(payer="Ministry", level="stat", share=d(1), amount=d(1000000)),),
-    )  # fmt: skip
+    )
     return _changed(
-        school_run(), plan=plan, plan_seal=plan.seal, data=None, estimates=estimates, decision=decision, ledger=Ledger(),
-        gates=school_gates()[:1], second_opinion=None,
+        school_run(),
+        plan=plan,
+        plan_seal=plan.seal,
+        data=None,
+        estimates=estimates,
+        decision=decision,
+        ledger=Ledger(),
+        gates=school_gates()[:1],
+        second_opinion=None,
         design=DesignSummary(method="groups.published", comparison="published", seal="ef" * 32),
-    )  # fmt: skip
+    )
 
 
 def monitoring_run() -> Run:
@@ -543,24 +759,34 @@ def monitoring_run() -> Run:
     base = cohort_run(early=False)
     plan = school_plan(
         **{
-            **{k: v for k, v in base.plan.to_json().items() if k not in {"schema_version"}},  # type: ignore[union-attr]
+            **{k: v for k, v in base.plan.to_json().items() if k != "schema_version"},  # type: ignore[union-attr]
             "estimator": {"method": "did.two_by_two"},
             "design": {"method": "groups.adoption"},
             "governance": {"decide_from": "2015-01-01", "purpose": "monitoring"},
         }
     )
     estimate = Estimate(
-        key=EstimateKey(outcome="reconvictions"), method="did.two_by_two", kind="effect", estimand="ATT",
-        unit="convictions per 100 released", att=-15.0, se=None, absent="ONE_UNIT_PER_ARM",
-        counts=Counts(treated=1, comparison=1, observations=4), observed=78.0, counterfactual=93.0, baseline=85.0,
+        key=EstimateKey(outcome="reconvictions"),
+        method="did.two_by_two",
+        kind="effect",
+        estimand="ATT",
+        unit="convictions per 100 released",
+        att=-15.0,
+        se=None,
+        absent="ONE_UNIT_PER_ARM",
+        counts=Counts(treated=1, comparison=1, observations=4),
+        observed=78.0,
+        counterfactual=93.0,
+        baseline=85.0,
         relative=Relative(value=-15 / 93, se=None, interval=None, denominator="counterfactual", denominator_value=93.0),
-        conventions={"base": "last_pre"}, notes=("overlapping_windows",),
+        conventions={"base": "last_pre"},
+        notes=("overlapping_windows",),
         series=tuple(
             SeriesPoint(arm=arm, period=p, label=label, mean=m, units=1)
             for arm, values in (("treated", (85.0, 78.0)), ("comparison", (86.0, 94.0)))
             for (p, label), m in zip(((1, "2006–2008"), (2, "2010–2012")), values, strict=True)
         ),
-    )  # fmt: skip
+    )
     decision = _undecided("NOT_DECIDABLE", ("MONITORING_ONLY",), "due").model_copy(update={"currency": "GBP"})
     return _changed(base, plan=plan, plan_seal=plan.seal, estimates=(estimate,), decision=decision)
 

@@ -5,21 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from evaltool.records.decision import TraceStep
 from evaltool.records.gate import GateResult
 from evaltool.report.blocks import Block, DecisionBox, Prose, Table
-from evaltool.report.telling import Telling, cohort_title
+from evaltool.report.telling import Telling
 
 Tone = Literal["paid", "unpaid", "undecided", "interim"]
 TONES: dict[str, Tone] = {"PAY_FULL": "paid", "PAY_PARTIAL": "paid", "NO_PAYMENT": "unpaid"}
 PAYING = frozenset({"PAY_FULL", "PAY_PARTIAL", "NO_PAYMENT"})
-MONEY = frozenset(
-    "amount maximum cap before after from_amount to_amount pooled_amount early_amount paid entitlement excess price "
-    "offset quantum".split()
-)
-FIGURES = frozenset({"point", "lower", "value", "threshold", "from", "to", "product"})
-WORDS = frozenset({"kind", "mode", "tier", "action", "assumption"})
-EXACT_DIGITS = 12
 
 
 def decision_box(telling: Telling) -> DecisionBox:
@@ -136,65 +128,3 @@ def share_text(telling: Telling, share: Decimal) -> str:
     """A share as per cent with the digits it has."""
     digits = max(0, -int((share * 100).normalize().as_tuple().exponent))
     return telling.percent(share, digits)
-
-
-def trace_table(telling: Telling) -> tuple[Block, ...]:
-    """The arithmetic as numbered sentences."""
-    trace = telling.run.decision.trace
-    if telling.withheld:
-        return (Prose(text=telling.tell("text.withheld_result")),)
-    if not trace:
-        return (Prose(text=telling.tell("text.trace_empty")),)
-    rows = tuple((telling.number(n), trace_sentence(telling, step)) for n, step in enumerate(trace, start=1))
-    return (
-        Table(
-            caption=telling.say("section.arithmetic"),
-            head=(telling.say("label.step"), telling.say("label.result")),
-            rows=rows,
-            numeric=(0,),
-            wide=(1,),
-            note=telling.say("text.trace_intro"),
-        ),
-    )
-
-
-def trace_sentence(telling: Telling, step: TraceStep) -> str:
-    """One step in words, or its key and values where no sentence is written for it."""
-    values = {name: _value(telling, step, name) for name in step.values}
-    key = f"trace.{step.key}"
-    if not telling.voice.says(key):
-        return f"{step.key}: " + "; ".join(f"{name} {value}" for name, value in values.items())
-    return telling.say(key, values)
-
-
-def _value(telling: Telling, step: TraceStep, name: str) -> str:  # noqa: PLR0911, C901 - a table of kinds
-    """One value of a step as a reader expects it: money, figure, yes or no, a name."""
-    value = step.values[name]
-    if value is None:
-        return telling.say("trace_word.not_stated")
-    if isinstance(value, bool):
-        return telling.say("trace_word.yes" if value else "trace_word.no")
-    if isinstance(value, Decimal | int):
-        if step.key == "rule.estimate_rounding":
-            return telling.number(value) if name == "places" else telling.exact(value)
-        if name in MONEY and isinstance(value, Decimal):
-            return telling.money(value)
-        if name == "share":
-            return share_text(telling, Decimal(value))
-        if name in {"distance", "standard_error"}:
-            return telling.distance(value)
-        if name in FIGURES:
-            return telling.exact(value)
-        return telling.number(value)
-    if name == "cohort":
-        return telling.say(f"trace_word.{value}") if value in {"all", "pooled"} else cohort_title(value)
-    if name in WORDS:
-        return telling.name_of("trace_word", value)
-    tables = {"mechanism": "mechanism", "basis": "basis", "level": "payer_level", "reason": "trace_absent"}
-    if name in tables:
-        return telling.name_of(tables[name], value)
-    if name == "outcome":
-        return telling.outcome_title(value) if value in {o.id for o in telling.run.plan.outcome} else value
-    if name == "operator":
-        return {">=": "≥", ">": ">"}.get(value, value)
-    return value[:16] if name == "manifest" else value

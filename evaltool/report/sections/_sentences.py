@@ -72,7 +72,7 @@ def _uncertainty(telling: Telling, estimate: Estimate) -> list[str]:
 
 
 def per_hundred(telling: Telling, estimate: Estimate) -> str | None:
-    """ "For every 100 …": observed beside expected, where both are known and on a scale that allows it."""
+    """Say "for every 100 …": observed beside expected, where both are known and on a scale that allows it."""
     observed, expected = estimate.observed, estimate.counterfactual
     if estimate.kind != "effect" or observed is None or expected is None:
         return None

@@ -12,7 +12,9 @@ def build(telling: Telling) -> tuple[Block, ...]:
     """Two lists of fixed sentences, chosen by the kind of measurement and its evidence."""
     can, cannot = _keys(telling)
     lists = [(telling.say("can.can"), can), (telling.say("can.cannot"), cannot)]
-    parts = [f"{head}\n\n" + "\n".join(f"- {telling.tell(f'can.{key}')}" for key in keys) for head, keys in lists if keys]
+    parts = [
+        f"{head}\n\n" + "\n".join(f"- {telling.tell(f'can.{key}')}" for key in keys) for head, keys in lists if keys
+    ]
     return (Prose(text="\n\n".join(parts)),)
 
 

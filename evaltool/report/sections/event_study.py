@@ -37,7 +37,9 @@ def _table(telling: Telling, elements: tuple[Element, ...], key: str) -> Table:
     none = telling.say("label.none")
     rows = []
     for e in elements:
-        ends = (none, none) if e.interval is None else (telling.number(e.interval.lower), telling.number(e.interval.upper))
+        ends = (
+            (none, none) if e.interval is None else (telling.number(e.interval.lower), telling.number(e.interval.upper))
+        )
         p = none if e.p_value is None else p_value(e.p_value, telling.lang).removeprefix("=\u00a0")
         rows.append((e.label, telling.number(e.att), none if e.se is None else telling.number(e.se), *ends, p))
     heads = ("cohort" if key == "groups" else "period", "effect", "standard_error", "lower", "upper", "p_value")

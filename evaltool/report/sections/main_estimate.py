@@ -18,7 +18,12 @@ def build(telling: Telling) -> tuple[Block, ...]:
     if picture is None:
         return ()
     text = f"{' '.join(result_sentences(telling))}\n\n{evidence_sentence(telling)}"
-    blocks: list[Block] = [Prose(text=text), telling.figure(draw_effect(picture, telling.lang)), _table(telling)]
+    blocks: list[Block] = [
+        Prose(text=text),
+        telling.figure(draw_effect(picture, telling.lang)),
+        _table(telling),
+        _sizes(telling),
+    ]
     shares = [e for e in telling.estimates if e.relative is not None]
     if shares:
         blocks.append(_shares(telling, shares))
@@ -32,14 +37,8 @@ def _table(telling: Telling) -> Table:
     for e in telling.estimates:
         p = none if e.p_value is None else p_value(e.p_value, telling.lang).removeprefix("=\u00a0")
         row = [telling.title_of(e), telling.number(e.att), none if e.se is None else telling.number(e.se)]
-        row += [_interval(telling, e.interval), p]
-        row += [none if v is None else telling.number(v) for v in (e.observed, e.counterfactual)]
-        row += [
-            telling.count(e.counts.treated, "arm", "treated", of=e),
-            telling.count(e.counts.comparison, "arm", "comparison", of=e),
-        ]
-        rows.append(tuple(row))
-    heads = ("estimate", "effect", "standard_error", "interval", "p_value", "observed", "expected", "n_treated", "n_comparison")
+        rows.append((*row, _interval(telling, e.interval), p))
+    heads = ("estimate", "effect", "standard_error", "interval", "p_value")
     direction = telling.say(f"direction.{telling.outcome.direction}")
     return Table(
         caption=f"{telling.say('text.estimates_caption')} ({telling.unit})",
@@ -47,6 +46,25 @@ def _table(telling: Telling) -> Table:
         rows=tuple(rows),
         numeric=tuple(range(1, len(heads))),
         note=telling.say("text.estimate_sign", {"direction": direction}),
+    )
+
+
+def _sizes(telling: Telling) -> Table:
+    """Observed beside expected, and the number of units behind them."""
+    none = telling.say("label.none")
+    rows = []
+    for e in telling.estimates:
+        row = [telling.title_of(e)]
+        row += [none if v is None else telling.number(v) for v in (e.observed, e.counterfactual)]
+        row.append(telling.count(e.counts.treated, "arm", "treated", of=e))
+        row.append(telling.count(e.counts.comparison, "arm", "comparison", of=e))
+        rows.append(tuple(row))
+    heads = ("estimate", "observed", "expected", "n_treated", "n_comparison")
+    return Table(
+        caption=telling.say("text.sizes_caption"),
+        head=tuple(telling.say(f"label.{key}") for key in heads),
+        rows=tuple(rows),
+        numeric=(1, 2, 3, 4),
     )
 
 
@@ -71,7 +89,14 @@ def _shares(telling: Telling, estimates: list[Estimate]) -> Table:
             ends = {"lower": telling.percent(r.interval.lower), "upper": telling.percent(r.interval.upper)}
             interval = telling.say("label.range", ends)
         words = telling.say(f"text.{r.denominator}_word")
-        rows.append((telling.title_of(e), telling.percent(r.value), interval, f"{telling.number(r.denominator_value)} ({words})"))
+        rows.append(
+            (
+                telling.title_of(e),
+                telling.percent(r.value),
+                interval,
+                f"{telling.number(r.denominator_value)} ({words})",
+            )
+        )
     return Table(
         caption=telling.say("text.relative_caption"),
         head=tuple(telling.say(f"label.{key}") for key in ("estimate", "effect", "interval", "share_of")),
@@ -90,9 +115,7 @@ def _notes(telling: Telling) -> tuple[Block, ...]:
     else:
         shown = {"by": run.second_opinion.by, "value": telling.number(run.second_opinion.value)}
         parts.append(telling.tell("text.second_opinion", shown))
-    for estimate in telling.estimates:
-        if estimate.source:
-            parts.append(telling.tell("text.source", {"source": estimate.source}))
+    parts += [telling.tell("text.source", {"source": e.source}) for e in telling.estimates if e.source]
     return (Prose(text="\n\n".join(dict.fromkeys(parts))),)
 
 

@@ -13,7 +13,10 @@ def build(telling: Telling) -> tuple[Block, ...]:
     facts = Facts(
         caption=telling.say("section.methods"),
         items=(
-            (telling.say("fact.method"), f"{telling.name_of('method', plan.estimator.method)} ({plan.estimator.method})"),
+            (
+                telling.say("fact.method"),
+                f"{telling.name_of('method', plan.estimator.method)} ({plan.estimator.method})",
+            ),
             (telling.say("fact.design"), plan.design.method),
             (telling.say("fact.estimand"), telling.headline.estimand if telling.headline else plan.estimand.target),
             (telling.say("fact.level"), telling.level(plan.inference.level)),
@@ -32,7 +35,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
     return (facts, table)
 
 
-def _shown(telling: Telling, value: bool | int | float | str | None) -> str:  # noqa: FBT001 - a value to print
+def _shown(telling: Telling, value: bool | float | str | None) -> str:
     """A convention's value: names stay as the methods manual spells them."""
     if value is None:
         return telling.say("label.none")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from evaltool.report.blocks import Block, Prose, Table
 from evaltool.report.section import Section
-from evaltool.report.sections._parts import payer_table, trace_table
+from evaltool.report.sections._parts import payer_table
 from evaltool.report.sections._sentences import rule_sentences
+from evaltool.report.sections._trace import trace_table
 from evaltool.report.telling import Telling
 
 

@@ -12,7 +12,11 @@ def build(telling: Telling) -> tuple[Block, ...]:
     """Lock, pre-registered specifications, overrides, failures."""
     run = telling.run
     locked = run.lock.state == "locked"
-    first = telling.tell("text.locked") if locked else f"{telling.tell('text.never_locked')} {telling.tell('text.lock_missing')}"
+    first = (
+        telling.tell("text.locked")
+        if locked
+        else f"{telling.tell('text.never_locked')} {telling.tell('text.lock_missing')}"
+    )
     parts = [first]
     if run.plan.sensitivity:
         listed = ", ".join(md(specification_title(telling, s.id)) for s in run.plan.sensitivity)
@@ -21,7 +25,9 @@ def build(telling: Telling) -> tuple[Block, ...]:
     for name, why in sorted(run.failed_specifications.items()):
         shown = {"name": specification_title(telling, name), "why": telling.name_of("trace_absent", why)}
         deviations.append(telling.tell("text.failed_spec", shown))
-    deviations += [telling.tell(f"flag.{flag}") for flag in run.decision.flags if flag in {"FALLBACK_APPLIED", "VARIATION_APPLIED"}]
+    deviations += [
+        telling.tell(f"flag.{flag}") for flag in run.decision.flags if flag in {"FALLBACK_APPLIED", "VARIATION_APPLIED"}
+    ]
     parts.append("\n".join(f"- {line}" for line in deviations) if deviations else telling.tell("text.deviations_none"))
     return (Prose(text="\n\n".join(parts)),)
 

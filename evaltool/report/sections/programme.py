@@ -20,7 +20,8 @@ def build(telling: Telling) -> tuple[Block, ...]:
     }
     stated = population.target_n is not None or population.minimum_n is not None
     payers = "; ".join(
-        f"{a.name} ({telling.name_of('payer_level', a.level)}, {share_text(telling, a.share)})" for a in parties.authorities
+        f"{a.name} ({telling.name_of('payer_level', a.level)}, {share_text(telling, a.share)})"
+        for a in parties.authorities
     )
     items = [
         ("programme", programme.title.in_language(telling.lang)),

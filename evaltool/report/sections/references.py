@@ -12,7 +12,9 @@ def build(telling: Telling) -> tuple[Block, ...]:
     run = telling.run
     names = [run.plan.estimator.method, *(gate.name for gate in run.gates if gate.verdict != "NOT_APPLICABLE")]
     lines = [telling.tell(f"reference.{name}") for name in names if telling.voice.says(f"reference.{name}")]
-    sources = [e.source for e in run.estimates if e.source] + ([run.plan.programme.source] if run.plan.programme.source else [])
+    sources = [e.source for e in run.estimates if e.source] + (
+        [run.plan.programme.source] if run.plan.programme.source else []
+    )
     lines += [telling.tell("reference.source", {"source": source}) for source in dict.fromkeys(sources)]
     if not lines:
         return (Prose(text=telling.tell("reference.none")),)

@@ -6,6 +6,8 @@ from evaltool.report.blocks import Block, Facts, Prose
 from evaltool.report.section import Section
 from evaltool.report.telling import Telling, seal_text
 
+SOFTWARE = ("evaltool", "python")
+
 
 def build(telling: Telling) -> tuple[Block, ...]:
     """Seals, objection, expert, versions; then the caveat."""
@@ -19,7 +21,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
         ("lock", telling.say("text.locked" if run.lock.state == "locked" else "text.never_locked")),
         ("objection", "" if telling.monitoring else telling.say("fact.objection_value", objection)),
         ("expert", run.plan.governance.expert or ""),
-        ("software", ", ".join(f"{name} {version}" for name, version in sorted(run.versions.items()) if name in {"evaltool", "python"})),
+        ("software", ", ".join(f"{name} {run.versions[name]}" for name in SOFTWARE if name in run.versions)),
     ]  # fmt: skip
     shown = tuple((telling.say(f"fact.{key}"), value) for key, value in items if value)
     return (Facts(caption=telling.say("section.seals"), items=shown), Prose(text=telling.tell("text.seals_note")))

@@ -24,7 +24,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
     if decision.nearest_threshold is not None and decision.distance is not None:
         near = {
             "threshold": telling.scale.text(decision.nearest_threshold),
-"distance": telling.distance(decision.distance),
+            "distance": telling.distance(decision.distance),
         }
         parts.append(telling.tell("text.nearest", near))
     drawing = draw_bases(found, decision.currency, decision.maximum, telling.lang)

@@ -1,0 +1,96 @@
+"""The arithmetic of a decision in words: every value of every step as a reader expects it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from evaltool.records.decision import TraceStep
+from evaltool.report.blocks import Block, Prose, Table
+from evaltool.report.sections._parts import share_text
+from evaltool.report.telling import Telling, cohort_title
+
+MONEY = frozenset({
+    "amount", "maximum", "cap", "before", "after", "from_amount", "to_amount", "pooled_amount", "early_amount",
+    "paid", "entitlement", "excess", "price", "offset", "quantum",
+})  # fmt: skip
+FIGURES = frozenset({"point", "lower", "value", "threshold", "from", "to", "product"})
+DIFFERENCES = frozenset({"distance", "standard_error"})
+TABLES = {
+    "kind": "trace_word",
+    "mode": "trace_word",
+    "tier": "trace_word",
+    "action": "trace_word",
+    "assumption": "trace_word",
+    "mechanism": "mechanism",
+    "basis": "basis",
+    "level": "payer_level",
+    "reason": "trace_absent",
+}
+SIGNS = {">=": "≥", ">": ">"}
+
+
+def trace_table(telling: Telling, *, split: bool = True) -> tuple[Block, ...]:
+    """The arithmetic as numbered sentences; without the split by payer where a table of payers stands beside it."""
+    trace = [step for step in telling.run.decision.trace if split or step.key != "split"]
+    if telling.withheld:
+        return (Prose(text=telling.tell("text.withheld_result")),)
+    if not trace:
+        return (Prose(text=telling.tell("text.trace_empty")),)
+    rows = tuple((telling.number(n), trace_sentence(telling, step)) for n, step in enumerate(trace, start=1))
+    return (
+        Table(
+            caption=telling.say("section.arithmetic"),
+            head=(telling.say("label.step"), telling.say("label.result")),
+            rows=rows,
+            numeric=(0,),
+            wide=(1,),
+            note=telling.say("text.trace_intro"),
+        ),
+    )
+
+
+def trace_sentence(telling: Telling, step: TraceStep) -> str:
+    """One step in words, or its key and values where no sentence is written for it."""
+    values = {name: _value(telling, step, name) for name in step.values}
+    key = f"trace.{step.key}"
+    if not telling.voice.says(key):
+        return f"{step.key}: " + "; ".join(f"{name} {value}" for name, value in values.items())
+    return telling.say(key, values)
+
+
+def _value(telling: Telling, step: TraceStep, name: str) -> str:
+    """One value of a step as a reader expects it."""
+    value = step.values[name]
+    if value is None:
+        return telling.say("trace_word.not_stated")
+    if isinstance(value, bool):
+        return telling.say("trace_word.yes" if value else "trace_word.no")
+    if isinstance(value, Decimal | int):
+        return _figure(telling, step, name)
+    return _named(telling, name, value)
+
+
+def _figure(telling: Telling, step: TraceStep, name: str) -> str:
+    """An amount, a share, a figure of the estimand, a difference of two, or a plain number."""
+    value = Decimal(str(step.values[name]))
+    figure = name in FIGURES or (step.key == "rule.estimate_rounding" and name in {"before", "after"})
+    if figure:
+        return telling.exact(value)
+    if name in MONEY:
+        return telling.money(value)
+    if name == "share":
+        return share_text(telling, value)
+    return telling.distance(value) if name in DIFFERENCES else telling.number(value)
+
+
+def _named(telling: Telling, name: str, value: str) -> str:
+    """A key of another table in words; a name of the plan as it stands."""
+    if name == "cohort":
+        return telling.say(f"trace_word.{value}") if value in {"all", "pooled"} else cohort_title(value)
+    if name in TABLES:
+        return telling.name_of(TABLES[name], value)
+    if name == "outcome" and value in {outcome.id for outcome in telling.run.plan.outcome}:
+        return telling.outcome_title(value)
+    if name == "reasons":
+        return ", ".join(part.strip() for part in value.split(","))
+    return SIGNS.get(value, value) if name == "operator" else value
