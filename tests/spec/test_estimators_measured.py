@@ -9,9 +9,10 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from estimator_world import Ask, again, estimate, long, options_for, staggered
+from estimator_world import Ask, again, estimate, long, options_for, request_for, staggered
 from scipy import stats
 
+from evaltool import registry
 from evaltool.errors import PlanError, RunError
 from evaltool.reading.frames import FrameRoles, panel_from_frame
 from evaltool.records.panel import Panel
@@ -273,6 +274,9 @@ def test_one_figure_per_cohort() -> None:
     rows = [{"cohort": "one", "value": "0.1", "source": "s"}, {"cohort": "two", "value": "0.2", "source": "s"}]
     ask = Ask(method=PUBLISHED, options={"published": rows}, scale="relative", denominator="counterfactual")
     assert estimate(None, replace(ask, cohort="two")).att == 0.2
+    known = registry.estimator(PUBLISHED).cohorts
+    assert known is not None
+    assert known(options_for(ask)) == {"one", "two"}
     with pytest.raises(RunError) as caught:
         estimate(None, replace(ask, cohort="three"))
     assert caught.value.codes == ("RUN_NO_PUBLISHED_FIGURE",)
@@ -306,3 +310,21 @@ def test_a_comparison_rate_of_zero() -> None:
     with pytest.raises(RunError) as caught:
         estimate(None, published(value="0.1", treated_rate="1", comparison_rate="0"))
     assert caught.value.codes == ("RUN_ZERO_DENOMINATOR",)
+
+
+@pytest.mark.parametrize("method", ["did.group_time", "did.two_by_two", CHANGE, PUBLISHED])
+def test_options_of_another_method_are_a_mistake_of_the_program(method: str) -> None:
+    request = request_for(counted([1.0, 2.0]), Ask(method=COUNT))
+    with pytest.raises(TypeError, match=f"{method} was given VerifiedCountOptions"):
+        registry.estimator(method).estimate(request)
+
+
+@pytest.mark.parametrize("method", [COUNT, CHANGE])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_row_order_changes_no_bit(method: str, seed: int) -> None:
+    frame = before_after().frame.rename(columns={"period": "time", "y.y": "y", "first_treated": "g"})
+    frame = frame[["unit", "time", "g", "y"]].assign(g=lambda f: f["g"].replace(np.inf, 0).astype(int))
+    frame["y"] += np.arange(len(frame)) / 7.0
+    plain = estimate(staggered(frame), Ask(method=method))
+    mixed = estimate(staggered(frame.sample(frac=1.0, random_state=seed)), Ask(method=method))
+    assert (mixed.att, mixed.se) == (plain.att, plain.se)
