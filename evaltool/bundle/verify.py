@@ -3,7 +3,9 @@
 What this finds without a signature: any file changed, missing or added since the manifest was written; a manifest
 that is not in its canonical form; records that contradict each other (plan and seal, lock and seal, run and
 determination, README and crate, data index and data). What it cannot find: someone who recomputes everything,
-records and manifest alike, from another plan or other data. Against that, keep the manifest's sha256 elsewhere.
+records and manifest alike, from another plan or other data (a rerun finds it when only some of it was recomputed);
+nor someone who redraws the pages in ``release/`` by hand and writes the manifest anew, since pages are checked by
+their hash alone. Against both, keep the manifest's sha256 where the bundle's holder cannot write.
 """
 
 from __future__ import annotations
