@@ -153,7 +153,7 @@ def quiet_frame(axes: Axes, *, left: bool = False) -> None:
 def wrapped(text: str, width: int) -> str:
     """``text`` broken into lines of at most ``width`` characters, on spaces."""
     lines: list[str] = [""]
-    for word in text.split(" "):
+    for word in legible(text).split(" "):
         if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
             lines.append(word)
         else:

@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from evaltool.language.numbers import number, p_value
 from evaltool.language.words import Voice
-from evaltool.plotting._canvas import BLUE, INK, MUTED, PALE, Drawing, draw, halo, quiet_frame, steady
+from evaltool.plotting._canvas import BLUE, INK, MUTED, PALE, Drawing, draw, halo, quiet_frame, steady, wrapped
 from evaltool.records.estimate import Element, Estimate
 
 HEIGHT = 2.95
@@ -31,7 +31,7 @@ def draw_event_study(estimate: Estimate, unit: str, lang: str) -> Drawing:
         for element in path:
             _point(axes, element)
         axes.set_xlabel(voice.say("figure.event_axis"), labelpad=4)
-        axes.set_ylabel(unit, labelpad=4)
+        axes.set_ylabel(wrapped(unit, 46), labelpad=4)
         _ticks(axes, path, lang)
         quiet_frame(axes, left=True)
 

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from evaltool.language.numbers import number
 from evaltool.language.words import Voice
-from evaltool.plotting._canvas import MUTED, SERIES, Drawing, draw, quiet_frame, steady, wrapped
+from evaltool.plotting._canvas import MUTED, SERIES, Drawing, draw, legible, quiet_frame, steady, wrapped
 from evaltool.records.estimate import SeriesPoint
 
 HEIGHT = 2.8
@@ -82,7 +82,7 @@ def _axes(axes: Axes, labels: dict[int, str], unit: str, lang: str) -> None:
     periods = sorted(labels)
     every = max(1, -(-len(periods) // MOST_TICKS))
     axes.set_xticks(periods[::every])
-    axes.set_xticklabels([labels[p] for p in periods[::every]])
+    axes.set_xticklabels([legible(labels[p]) for p in periods[::every]])
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
     steady(axes.yaxis, lang)
     axes.yaxis.grid(visible=True, color="#dde3e8", linewidth=0.6)

@@ -84,6 +84,6 @@ def check_decision(blocks: tuple[Block, ...], run: Run, lang: str) -> None:
         Fault(
             code="RUN_REPORT_DECISION",
             cause=f"The report shows {said}, but {run.decision.state} {run.decision.amount} is stored.",
-            fix="Show the decision with the section decision, key_findings or monitoring_status, and with nothing else.",
+            fix="Show the decision with the section decision, key_findings or monitoring_status and nothing else.",
         )
     )

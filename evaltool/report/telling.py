@@ -146,7 +146,7 @@ class Telling:
 
     @property
     def estimates(self) -> tuple[Estimate, ...]:
-        """The headline outcome's primary estimates that may be shown: cohorts in the plan's order, then all together."""
+        """The headline outcome's primary estimates that may be shown: cohorts in order, then all together."""
         order = [c.id for c in self.run.plan.population.cohort] + [ALL]
         wanted = self.run.plan.estimand.outcome
         primary = [e for e in self.run.estimates if e.key.specification == PRIMARY and e.key.outcome == wanted]
