@@ -20,6 +20,8 @@ from pathlib import Path
 from evaltool.bundle.layout import MANIFEST
 from evaltool.errors import Fault, Place, UsageError
 
+KIND = "evaltool.bundle"
+"""What a manifest of ours calls itself."""
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 
@@ -44,12 +46,26 @@ def refuse_existing(folder: Path, *, force: bool) -> None:
         raise UsageError(Fault("USAGE_NO_PARENT", cause, "Create the folder above it, or name another.", place))
     if not folder.is_dir() or not any(folder.iterdir()):
         return
-    if not (folder / MANIFEST).is_file():
-        cause = "The folder exists and holds something that is not a result of evaltool."
-        raise UsageError(Fault("USAGE_FOLDER_FOREIGN", cause, "Name another folder; --force does not help.", place))
+    if strangers := foreign_files(folder):
+        more = f" and {len(strangers) - 1} more" if len(strangers) > 1 else ""
+        cause = f"The folder exists and holds what is not part of a result of evaltool: {strangers[0]}{more}."
+        fix = "Name another folder, or move that away; --force deletes results only."
+        raise UsageError(Fault("USAGE_FOLDER_FOREIGN", cause, fix, place))
     if not force:
         cause = "The folder exists and holds an earlier result."
         raise UsageError(Fault("USAGE_FOLDER_EXISTS", cause, "Name another folder, or add --force.", place))
+
+
+def foreign_files(folder: Path) -> list[str]:
+    """Files that the folder's own manifest does not list, sorted; all of them when it has no manifest of ours."""
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    try:
+        manifest: object = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return sorted(present) or ["an empty folder"]
+    if not isinstance(manifest, dict) or manifest.get("kind") != KIND or not isinstance(manifest.get("files"), dict):
+        return sorted(present)
+    return sorted(present - set(manifest["files"]) - {MANIFEST})
 
 
 @contextlib.contextmanager

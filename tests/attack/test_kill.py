@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -46,7 +47,9 @@ with exchange.written_beside(out, force=True) as work:
 
 def made(folder: Path, word: str) -> Path:
     (folder / "release").mkdir(parents=True)
-    (folder / "manifest.json").write_text(word)
+    names = ("release/determination.json", f"only_in_{word}")
+    manifest = {"kind": "evaltool.bundle", "files": dict.fromkeys(names, word)}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "release" / "determination.json").write_text(word * 100)
     (folder / f"only_in_{word}").write_text(word)
     return folder

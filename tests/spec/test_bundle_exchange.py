@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,20 @@ from evaltool.bundle.exchange import hidden_sibling, recover, written_beside
 from evaltool.errors import UsageError
 
 
-def result(folder: Path, text: str) -> Path:
+def manifest(text: str, *files: str) -> str:
+    return json.dumps({"kind": "evaltool.bundle", "files": dict.fromkeys(files, text), "text": text})
+
+
+def result(folder: Path, text: str, *files: str) -> Path:
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(text)
+    (folder / "manifest.json").write_text(manifest(text, *files))
+    for name in files:
+        (folder / name).write_text(text)
     return folder
 
 
 def held_text(folder: Path) -> str:
-    return (folder / "manifest.json").read_text()
+    return str(json.loads((folder / "manifest.json").read_text())["text"])
 
 
 def siblings(folder: Path) -> list[str]:
@@ -27,12 +34,12 @@ def siblings(folder: Path) -> list[str]:
 
 def write(folder: Path, text: str, *, force: bool = False) -> None:
     with written_beside(folder, force=force) as work:
-        (work / "manifest.json").write_text(text)
+        (work / "manifest.json").write_text(manifest(text))
 
 
 def test_a_new_folder_appears_whole(tmp_path: Path) -> None:
     with written_beside(tmp_path / "out") as work:
-        (work / "manifest.json").write_text("new")
+        (work / "manifest.json").write_text(manifest("new"))
         assert not (tmp_path / "out").exists()
     assert held_text(tmp_path / "out") == "new"
     assert siblings(tmp_path / "out") == []
@@ -50,8 +57,7 @@ def test_force_replaces_an_earlier_result(
 ) -> None:
     if not by_system_call:
         monkeypatch.setattr(exchange, "swap", lambda _one, _other: False)
-    folder = result(tmp_path / "out", "old")
-    (folder / "only_in_old").write_text("x")
+    folder = result(tmp_path / "out", "old", "only_in_old")
     write(folder, "new", force=True)
     assert held_text(folder) == "new"
     assert not (folder / "only_in_old").exists()
@@ -63,7 +69,7 @@ def test_a_failed_write_leaves_the_old_result_and_nothing_else(tmp_path: Path) -
 
     def fail() -> None:
         with written_beside(folder, force=True) as work:
-            (work / "manifest.json").write_text("half")
+            (work / "manifest.json").write_text(manifest("half"))
             raise ValueError
 
     with pytest.raises(ValueError):  # noqa: PT011 - our own, without a message
@@ -78,6 +84,10 @@ def test_a_failed_write_leaves_the_old_result_and_nothing_else(tmp_path: Path) -
         (lambda p: result(p, "old"), False, "USAGE_FOLDER_EXISTS"),
         (lambda p: (p.mkdir(), (p / "thesis.docx").write_text("x")), True, "USAGE_FOLDER_FOREIGN"),
         (lambda p: p.write_text("x"), True, "USAGE_NOT_A_FOLDER"),
+        # another program's manifest, a damaged one, and a note laid beside a real result
+        (lambda p: (p.mkdir(), (p / "manifest.json").write_text('{"name": "web"}')), True, "USAGE_FOLDER_FOREIGN"),
+        (lambda p: (p.mkdir(), (p / "manifest.json").write_text("{")), True, "USAGE_FOLDER_FOREIGN"),
+        (lambda p: (result(p, "old"), (p / "my_note.txt").write_text("x")), True, "USAGE_FOLDER_FOREIGN"),
     ],
 )
 def test_what_stands_in_the_way_is_refused(tmp_path: Path, make, force: bool, code: str) -> None:  # noqa: ANN001 - a table's lambdas
@@ -97,7 +107,7 @@ def test_no_parent_is_refused(tmp_path: Path) -> None:
 def test_two_writers_of_one_folder_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     with written_beside(folder) as work:
-        (work / "manifest.json").write_text("first")
+        (work / "manifest.json").write_text(manifest("first"))
         with pytest.raises(UsageError) as caught:
             write(folder, "second")
         assert caught.value.codes == ("USAGE_FOLDER_BUSY",)
