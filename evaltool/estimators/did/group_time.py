@@ -36,8 +36,9 @@ Source
 Reference implementation and agreed tolerance
     R did 2.5.1 with DRDID 1.2.3: effects and standard errors of every cell and aggregate to 1e-10 without covariates
     and for ``reg``, 1e-9 where a score is fitted. Differs by intent: units that start within the anticipation
-    window after the last period are not used as never-treated; collinear covariates are refused, not set to missing; where all
-    treated (or all comparison) units of an element lie in one cluster no standard error is printed, though R does.
+    window after the last period are not used as never-treated; collinear covariates are refused, not set to missing;
+    where all treated (or all comparison) units of an element lie in one cluster, no standard error is printed, though R
+    prints one.
 """
 
 from __future__ import annotations
