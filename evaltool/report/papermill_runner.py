@@ -14,7 +14,6 @@ from pathlib import Path
 import papermill
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import run_sync
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
@@ -48,7 +47,6 @@ def execute(notebook: NotebookNode, parameters: Mapping[str, str], *, folder: Pa
     """
     _check_parameters(notebook, parameters)
     with _room() as room:
-        manager = _manager(room)
         try:
             done: NotebookNode = papermill.execute_notebook(
                 notebook,
@@ -60,7 +58,7 @@ def execute(notebook: NotebookNode, parameters: Mapping[str, str], *, folder: Pa
                 cwd=str(folder),
                 start_timeout=START_SECONDS,
                 execution_timeout=CELL_SECONDS,
-                km=manager,
+                kernel_manager_class=_manager_in(room),
             )
         except PapermillExecutionError as error:
             write_notebook(notebook, saved)
@@ -68,9 +66,6 @@ def execute(notebook: NotebookNode, parameters: Mapping[str, str], *, folder: Pa
         except (DeadKernelError, RuntimeError, TimeoutError) as error:
             write_notebook(notebook, saved)
             raise RunError(_kernel_fault(error, saved)) from None
-        finally:
-            if manager.has_kernel:
-                run_sync(manager.shutdown_kernel)(now=True)
     _check_all_ran(done, saved)
     normalise(done)
     write_notebook(done, saved)
@@ -140,12 +135,22 @@ class _Manager(AsyncKernelManager):
         return command, kept
 
 
-def _manager(room: Path) -> _Manager:
-    """A manager whose sockets and state stay in ``room``; named sockets where the platform has them."""
-    sockets = {"transport": "ipc", "ip": str(room / "s")} if os.name == "posix" else {}
-    manager = _Manager(kernel_name=KERNEL, connection_file=str(room / "kernel.json"), **sockets)
-    manager.environment = _environment(room)
-    return manager
+def _manager_in(room: Path) -> type[_Manager]:
+    """A kind of manager whose sockets and state stay in ``room``. The client owns its one object and cleans it up."""
+
+    class Manager(_Manager):
+        """The manager of this one run."""
+
+        environment = _environment(room)
+
+        def __init__(self, **options: object) -> None:
+            """Named sockets where the platform has them, since plain TCP can be listened to."""
+            own: dict[str, object] = {**options, "connection_file": str(room / "kernel.json")}
+            if os.name == "posix":
+                own |= {"transport": "ipc", "ip": str(room / "s")}
+            super().__init__(**own)
+
+    return Manager
 
 
 def _environment(room: Path) -> dict[str, str]:

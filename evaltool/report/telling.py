@@ -177,7 +177,7 @@ class Telling:
 
     def absent_words(self, estimate: Estimate) -> str:
         """Why there is no standard error."""
-        return self.say(f"absent.{estimate.absent}") if estimate.absent else ""
+        return self.name_of("absent", estimate.absent) if estimate.absent else ""
 
     def last_objection(self) -> date:
         """The document's date plus the agreed days."""

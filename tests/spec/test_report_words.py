@@ -6,6 +6,7 @@ import re
 import string
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -13,6 +14,8 @@ from evaltool import registry
 from evaltool.language.words import LANGUAGES, TEXTS, Voice, all_words
 from evaltool.payment.trace import ABSENT, TRACE_KEYS
 from evaltool.records.decision import FLAGS, REASONS, STATES
+from evaltool.records.estimate import AbsentReason
+from evaltool.records.ledger import LedgerReason
 from evaltool.report.section import find_section, section_names
 
 VERDICTS = ("PASS", "REVIEW", "FAIL", "CANNOT_TELL", "NOT_APPLICABLE")
@@ -42,6 +45,8 @@ def test_states_flags_reasons_gates_and_mechanisms_have_words(lang: str) -> None
     wanted = [f"{table}.{state}" for state in STATES for table in ("state", "state_short", "state_meaning")]
     wanted += [f"{table}.{flag}" for flag in FLAGS for table in ("flag", "flag_short")]
     wanted += [f"reason.{reason}" for reason in REASONS]
+    wanted += [f"absent.{reason}" for reason in get_args(AbsentReason)]
+    wanted += [f"ledger.{reason}" for reason in get_args(LedgerReason)]
     wanted += [f"verdict.{verdict}" for verdict in VERDICTS]
     wanted += [f"gate.{name}" for name in registry.gate_names()]
     wanted += [f"mechanism.{name}" for name in registry.mechanism_names()]

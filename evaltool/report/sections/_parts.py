@@ -7,7 +7,7 @@ from typing import Literal
 
 from evaltool.records.gate import GateResult
 from evaltool.report.blocks import Block, DecisionBox, Prose, Table
-from evaltool.report.telling import Telling
+from evaltool.report.telling import Telling, md
 
 Tone = Literal["paid", "unpaid", "undecided", "interim"]
 TONES: dict[str, Tone] = {"PAY_FULL": "paid", "PAY_PARTIAL": "paid", "NO_PAYMENT": "unpaid"}
@@ -54,7 +54,7 @@ def reasons(telling: Telling) -> tuple[Block, ...]:
     codes = telling.run.decision.reasons
     if not codes:
         return ()
-    listed = "\n".join(f"- {telling.tell(f'reason.{code}')} ({code.replace('_', chr(92) + '_')})" for code in codes)
+    listed = "\n".join(f"- {md(telling.name_of('reason', code))} ({md(code)})" for code in codes)
     return (Prose(text=f"**{telling.say('text.reasons')}**\n\n{listed}"),)
 
 

@@ -44,7 +44,7 @@ def _left_out(telling: Telling) -> list[tuple[str, str]]:
             hidden |= {entry.reason} if telling.hides_left_out(entry) else set()
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     withheld = telling.say("label.withheld")
-    return [(telling.say(f"ledger.{r}"), withheld if r in hidden else telling.number(n)) for r, n in ordered]
+    return [(telling.name_of("ledger", r), withheld if r in hidden else telling.number(n)) for r, n in ordered]
 
 
 def _arms(telling: Telling, design: DesignSummary) -> list[tuple[str, str]]:
@@ -79,7 +79,7 @@ def _row(telling: Telling, entry: LedgerEntry) -> tuple[str, ...]:
     """One entry in words."""
     return (
         telling.say(f"ledger_stage.{entry.stage}"),
-        telling.say(f"ledger.{entry.reason}"),
+        telling.name_of("ledger", entry.reason),
         telling.say(f"arm.{entry.arm}"),
         telling.say("label.withheld") if telling.hides_left_out(entry) else telling.number(entry.count),
         telling.say(f"ledger_what.{entry.what}"),

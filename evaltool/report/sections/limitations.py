@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from evaltool.report.blocks import Block, Prose
 from evaltool.report.section import Section
-from evaltool.report.telling import Telling
+from evaltool.report.telling import Telling, md
 
+SAID = frozenset({"no_counterfactual", "published_figure", "tie_range_searched"})
+"""Notes that other sentences of the report have said already, or that concern no reader."""
 FEW = 66
 """Median number of people in Danish programmes: at or below it, single units are said to weigh heavily."""
 
@@ -19,7 +21,8 @@ def build(telling: Telling) -> tuple[Block, ...]:
 def _line(telling: Telling, key: str) -> str:
     """One limitation, with the number of treated units where it speaks of it."""
     if key != "small":
-        return telling.tell(f"limit.{key}")
+        known = telling.voice.says(f"limit.{key}")
+        return telling.tell(f"limit.{key}") if known else f"{md(telling.name_of('limit', key))}\\."
     treated = telling.headline.counts.treated if telling.headline else None
     return telling.tell("limit.small", {"n": telling.count(treated, "arm", "treated")})
 
@@ -39,7 +42,7 @@ def _keys(telling: Telling) -> list[str]:
         keys += ["published"] if estimate.method.startswith("published.") else []
         keys += ["small"] if estimate.counts.treated <= FEW else []
         notes = dict.fromkeys(note for e in telling.estimates for note in e.notes)
-        keys += [note for note in notes if telling.voice.says(f"limit.{note}")]
+        keys += [note for note in notes if note not in SAID]
     decision = run.decision
     if not telling.monitoring:
         keys += ["point_basis"] if decision.basis == "point_estimate" else []
