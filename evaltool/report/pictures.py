@@ -141,8 +141,8 @@ def _own(telling: Telling) -> Verdict:
     decision = telling.run.decision
     label = telling.name_of("basis_short", decision.basis or "none")
     state = telling.say(f"state_short.{decision.state}")
-    headline = telling.headline
-    point = "" if headline is None else telling.scale.bare(telling.evidence(headline).point)
+    met = [step.values["value"] for step in decision.trace if step.key == "rule.basis_value"]
+    point = telling.scale.bare(Decimal(str(met[-1]))) if met else ""
     return Verdict(label, state, decision.triggered, point, decided=True)
 
 

@@ -22,6 +22,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
         caption=telling.say("text.steps_caption"),
         head=("", telling.say("label.step"), telling.say("label.result")),
         rows=rows,
+        numeric=(0,),
         wide=(1,),
     )
     payers = payer_table(telling) if telling.run.decision.per_payer else ()
