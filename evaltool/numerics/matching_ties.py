@@ -48,10 +48,19 @@ class Tied:
 
     def moving(self) -> list[Ints]:
         """Members of every group whose weights differ, in order of the group's code."""
-        order = np.argsort(self.groups, kind="stable")
+        members = np.flatnonzero(uneven(self.groups, self.weights))
+        order = members[np.argsort(self.groups[members], kind="stable")]
         cuts = np.flatnonzero(np.diff(self.groups[order])) + 1
-        parts = np.split(order, cuts)
-        return [part for part in parts if np.unique(self.weights[part]).shape[0] > 1]
+        return [part for part in np.split(order, cuts) if part.shape[0]]
+
+
+def uneven(groups: Ints, weights: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """(n,) whether a unit's group (codes 0, 1, …) holds different weights."""
+    size = int(groups.max()) + 1
+    low, high = np.full(size, np.inf), np.full(size, -np.inf)
+    np.minimum.at(low, groups, weights)
+    np.maximum.at(high, groups, weights)
+    return np.asarray((low < high)[groups], dtype=np.bool_)
 
 
 def placements(tied: Tied) -> int:

@@ -17,11 +17,12 @@ def left_out(units: Units, grid: IntArray, pairs: Pairs, rule: MatchRule) -> Led
     mine, theirs = np.flatnonzero(units.treated), np.flatnonzero(~units.treated)
     missed = np.setdiff1d(mine, mine[pairs.treated])
     alone, far, late = [], [], []
+    lines = _scores_by_stratum(units, grid, theirs)
     for i in missed.tolist():
-        peers = theirs[units.stratum[theirs] == units.stratum[i]]
-        if not peers.shape[0]:
+        line = lines.get(int(units.stratum[i]))
+        if line is None:
             alone.append(i)
-        elif rule.caliper is not None and int(np.min(np.abs(grid[peers] - grid[i]))) > rule.caliper:
+        elif rule.caliper is not None and _nearest(line, int(grid[i])) > rule.caliper:
             far.append(i)
         else:
             late.append(i)
@@ -32,6 +33,20 @@ def left_out(units: Units, grid: IntArray, pairs: Pairs, rule: MatchRule) -> Led
         *_entry(units, late, "every comparison unit it could have was taken"),
         *_entry(units, unused, "nearest to no treated unit"),
     )
+
+
+def _scores_by_stratum(units: Units, grid: IntArray, theirs: IntArray) -> dict[int, IntArray]:
+    """Sorted scores of the comparison units of each stratum."""
+    order = theirs[np.lexsort((grid[theirs], units.stratum[theirs]))]
+    codes, first = np.unique(units.stratum[order], return_index=True)
+    parts = np.split(grid[order], first[1:])
+    return {int(code): part for code, part in zip(codes, parts, strict=True)}
+
+
+def _nearest(line: IntArray, score: int) -> int:
+    """Distance to the nearest score of a sorted line."""
+    at = int(np.searchsorted(line, score))
+    return min(abs(int(line[k]) - score) for k in (at - 1, at) if 0 <= k < line.shape[0])
 
 
 def _entry(units: Units, members: list[int], detail: str) -> tuple[LedgerEntry, ...]:

@@ -20,6 +20,7 @@ from evaltool.numerics.balance import (
     spread,
 )
 from evaltool.numerics.matching import GRID, MatchRule, Pairs
+from evaltool.numerics.matching_ties import uneven
 from evaltool.records.base import Record
 from evaltool.records.design import BalanceRow, Design, DesignCohort, DesignSummary, MatchSummary
 from evaltool.records.ledger import Ledger
@@ -161,8 +162,8 @@ def _facts(matched: Matched, frame: pd.DataFrame, conventions: Conventions) -> M
 
 def _tied(frame: pd.DataFrame) -> int:
     """Units in tie groups whose members weigh differently."""
-    weights = frame.groupby("tie")["weight"]
-    return int((weights.transform("nunique") > 1).sum())
+    groups, weights = frame["tie"].to_numpy(dtype=np.int64), frame["weight"].to_numpy(dtype=np.float64)
+    return int(np.sum(uneven(groups, weights)))
 
 
 def _balance(matched: Matched, weight: FloatArray) -> tuple[BalanceRow, ...]:
