@@ -1,7 +1,13 @@
-"""ARCHITECTURE.md lists every module, and nothing that is not there."""
+"""ARCHITECTURE.md lists every module, and nothing that is not there.
+
+``EVALTOOL_WRITE_INVENTORY=1 pytest tests/architecture/test_inventory.py`` writes the table again from the first
+lines of the docstrings.
+"""
 
 from __future__ import annotations
 
+import ast
+import os
 import re
 from pathlib import Path
 
@@ -30,7 +36,21 @@ def normal(path: str) -> str:
     return path.removeprefix("evaltool/")
 
 
+def written_again(root: Path) -> str:
+    """The table, from the first line of each module's docstring, in the order of the paths."""
+    rows = ["| path | what |", "|---|---|"]
+    for module in sorted(modules(root)):
+        path = root / "evaltool" / (f"{module}__init__.py" if module.endswith("/") else module)
+        first = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n", 1)[0]
+        rows.append(f"| `evaltool/{module}` | {first.replace('|', '/')} |")
+    return "\n".join(rows) + "\n"
+
+
 def test_every_module_is_listed(root: Path) -> None:
+    if os.environ.get("EVALTOOL_WRITE_INVENTORY"):
+        path = root / "ARCHITECTURE.md"
+        head = path.read_text(encoding="utf-8").split("\n## Inventory\n", 1)[0]
+        path.write_text(f"{head}\n## Inventory\n\n{written_again(root)}", encoding="utf-8")
     missing = modules(root) - {normal(path) for path in listed(root)}
     assert not {m for m in missing if not m.endswith("/")}
 
