@@ -9,6 +9,9 @@
     ev.write_bundle(run, "out")
     ev.open_run("out")
 
+    effect = ev.did.group_time(frame, outcome="y", unit="school", time="month", first_treated="start")
+    effect.att, effect.std_errors, effect.conf_int(level=0.9), effect.summary
+
 Nothing is defined here, and nothing heavy is loaded until a name is used.
 """
 
@@ -16,6 +19,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from evaltool import did, errors, payment
     from evaltool.bundle.store import open_run, write_bundle
     from evaltool.pipeline import evaluate, plan_refusals
     from evaltool.reading.lock_file import write_lock
@@ -32,11 +36,25 @@ _HOME = {
     "write_bundle": "evaltool.bundle.store",
     "write_lock": "evaltool.reading.lock_file",
 }
-__all__ = ["evaluate", "open_run", "plan_refusals", "read_panel", "read_plan", "write_bundle", "write_lock"]
+_NAMESPACES = ("did", "errors", "payment")
+__all__ = [
+    "did",
+    "errors",
+    "evaluate",
+    "open_run",
+    "payment",
+    "plan_refusals",
+    "read_panel",
+    "read_plan",
+    "write_bundle",
+    "write_lock",
+]
 
 
 def __getattr__(name: str) -> object:
-    """Load a verb when it is first used."""
+    """Load a verb or a namespace when it is first used."""
+    if name in _NAMESPACES:
+        return importlib.import_module(f"evaltool.{name}")
     if name not in _HOME:
         message = f"module 'evaltool' has no attribute '{name}'"
         raise AttributeError(message)

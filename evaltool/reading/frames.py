@@ -36,7 +36,8 @@ class FrameRoles:
     """
 
     unit: str
-    outcome: str
+    outcome: str | None
+    """None where outcomes are not to be read (a design's own data)."""
     time: str | None = None
     first_treated: str | None = None
     treated: str | None = None
@@ -60,7 +61,7 @@ def panel_from_frame(frame: pd.DataFrame | ArrowFrame, roles: FrameRoles) -> Pan
     columns = tuple(_column(name, role, table.columns.get(name), roles) for name, role in wanted)
     spec = PanelSpec(
         columns=columns,
-        outcomes=(roles.outcome,),
+        outcomes=() if roles.outcome is None else (roles.outcome,),
         source=FRAME,
         balance=roles.balance,
         needs_comparison=roles.first_treated is not None or roles.treated is not None,

@@ -75,7 +75,7 @@ def test_verified_counts_are_never_turned() -> None:
     assert evidence.point == 41
     assert evidence.is_exact
     assert evidence.significant is None
-    assert np.isnan(count.std_errors[0])
+    assert np.isnan(count.std_errors["verified_count"])
 
 
 def test_a_relative_effect_must_have_been_computed() -> None:
@@ -91,8 +91,8 @@ def test_an_estimate_survives_json_without_its_influence_values() -> None:
     again = Estimate.from_json(estimate.to_json())
     assert again.influence is None
     assert again.to_json() == estimate.to_json()
-    assert estimate.params[0] == -0.5
-    assert estimate.std_errors[0] == 0.1
+    assert estimate.params["att"] == -0.5
+    assert estimate.std_errors["att"] == 0.1
     assert estimate.nobs == 14
 
 

@@ -51,8 +51,12 @@ class Aggregates:
         }[kind]
 
 
-def aggregate(layout: Layout, cells: tuple[Cell, ...]) -> Aggregates:
-    """All averages over ``cells``; every estimable cohort has at least one treated cell."""
+def aggregate(layout: Layout, cells: tuple[Cell, ...], balance: int | None = None) -> Aggregates:
+    """All averages over ``cells``; every estimable cohort has at least one treated cell.
+
+    ``balance`` keeps, for the event times, the cohorts observed at least so many periods after their start and the
+    event times that all of them have (Callaway & Sant'Anna 2021, section 3.1.1). At least one cohort must remain.
+    """
     mass = layout.mass()
     starts = [int(layout.starts[cell.cohort]) for cell in cells]
     times = [layout.periods[cell.period] for cell in cells]
@@ -62,9 +66,13 @@ def aggregate(layout: Layout, cells: tuple[Cell, ...]) -> Aggregates:
     def shared(element: int, chosen: list[int]) -> Part:
         return Part(element, by_share(cells, chosen, mass), tuple(chosen))
 
+    first, last = layout.periods[0], layout.periods[-1]
+    long = [k for k in range(len(cells)) if balance is None or last - starts[k] >= balance]
+    seen = sorted({times[k] - starts[k] for k in long})
     events = tuple(
-        shared(e, [k for k in range(len(cells)) if times[k] - starts[k] == e])
-        for e in sorted({t - g for t, g in zip(times, starts, strict=True)})
+        shared(e, [k for k in long if times[k] - starts[k] == e])
+        for e in seen
+        if balance is None or balance - last + first <= e <= balance
     )
     own = [[k for k in treated if cells[k].cohort == c] for c in cohorts]
     groups = tuple(

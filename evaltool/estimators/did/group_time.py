@@ -78,6 +78,14 @@ def options_of(request: EstimationRequest) -> GroupTimeOptions:
 
 def estimate(request: EstimationRequest) -> Estimate:
     """Every ATT(g, t), all four aggregates, and the plan's aggregate as the headline. Raises RunError."""
+    return estimate_balanced(request, None)
+
+
+def estimate_balanced(request: EstimationRequest, balance: int | None) -> Estimate:
+    """The same with event times balanced: cohorts observed ``balance`` periods after their start, no later ones.
+
+    Raises RunError, also (RUN_NO_LONG_COHORT) when no cohort is observed so long.
+    """
     options = options_of(request)
     arranged = arrange(request, options.anticipation, options.covariates)
     choices = Choices(
@@ -89,14 +97,20 @@ def estimate(request: EstimationRequest) -> Estimate:
     cells = all_cells(arranged.layout, choices, arranged.labels)
     if not cells:
         raise _no_comparison(options)
-    aggregates = aggregate(arranged.layout, cells)
+    starts = [arranged.layout.starts[cell.cohort] for cell in cells]
+    if balance is not None and arranged.layout.periods[-1] - min(starts) < balance:
+        raise _no_long_cohort(balance)
+    aggregates = aggregate(arranged.layout, cells, balance)
     aggregation = "simple" if request.estimand.aggregation == "none" else request.estimand.aggregation
     headline = Headline(combination=aggregates.headline(aggregation), estimand=f"ATT ({aggregation})")
     body = Body(
         arranged=arranged,
         cells=cells,
         aggregates=aggregates,
-        conventions=_conventions(arranged, cells, choices, options),
+        conventions={
+            **_conventions(arranged, cells, choices, options),
+            **({} if balance is None else {"balance": balance}),
+        },
         notes=_notes(arranged, choices, aggregates),
     )
     return finish(request, "did.group_time", headline, body)
@@ -115,6 +129,18 @@ def _no_comparison(options: GroupTimeOptions) -> RunError:
             cause=f"No treated cohort has a {options.control_group.replace('_', '-')} unit to be compared with.",
             fix=fix,
             place=Place(key="estimator.options.control_group"),
+        )
+    )
+
+
+def _no_long_cohort(balance: int) -> RunError:
+    """The refusal when nobody is observed as long as asked."""
+    return RunError(
+        Fault(
+            code="RUN_NO_LONG_COHORT",
+            cause=f"No treated cohort is observed {balance} periods after its start.",
+            fix="Balance on fewer periods.",
+            place=Place(key="balance"),
         )
     )
 

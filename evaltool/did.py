@@ -1,0 +1,130 @@
+"""Difference-in-differences without a plan: ``evaltool.did.group_time(frame, outcome="…", unit="…", …)``.
+
+Any frame with the Arrow interface (pandas, polars, pyarrow) and column names; the same estimators as a plan's, on the
+same road. ``first_treated`` holds the first treated time of each unit in the type of ``time``; never treated is empty,
+0 or infinity, one coding only. Errors come from ``evaltool.errors`` and name every fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from evaltool.direct.call import Answer, Call, Frame, column_names, compute, listed, only
+from evaltool.direct.result import DirectEstimate
+from evaltool.errors import Fault, Place, UsageError
+from evaltool.estimators.did.group_time import estimate_balanced
+from evaltool.reading.frames import FrameRoles
+from evaltool.records.estimate import Estimate
+from evaltool.records.plan.analysis import Option
+
+Aggregate = Literal["simple", "dynamic", "group", "calendar"]
+AGGREGATES: tuple[Aggregate, ...] = ("simple", "dynamic", "group", "calendar")
+
+
+class GroupTime(DirectEstimate):
+    """Effects by group and time (``att_gt``) and their simple average; ``aggregate`` gives the other averages."""
+
+    def aggregate(self, kind: Aggregate, *, balance: int | None = None) -> DirectEstimate:
+        """The average of one kind, its elements under ``by``.
+
+        ``simple``: all treated cells by group size. ``dynamic``: by time since the start; ``balance`` keeps the groups
+        observed at least so many periods after their start, and the event times all of them have. ``group``: by start.
+        ``calendar``: by period. Raises UsageError (USAGE_BAD_ARGUMENT), RunError.
+        """
+        request = self._request
+        faults = only("kind", kind, AGGREGATES, "aggregate")
+        if request is None:
+            cause = "This result was read back or copied without its data."
+            faults.append(Fault("USAGE_BAD_ARGUMENT", cause, "Estimate it again.", Place(key="aggregate")))
+        if balance is not None and (kind != "dynamic" or isinstance(balance, bool) or balance < 0):
+            cause = f"balance = {balance!r} with kind = {kind!r}."
+            fix = 'Give a number of periods from 0 on, with kind="dynamic".'
+            faults.append(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key="aggregate.balance")))
+        if faults or request is None:
+            raise UsageError(faults)
+        asked = replace(request, estimand=request.estimand.model_copy(update={"aggregation": kind}))
+        return DirectEstimate.of(Answer(request=asked, estimate=estimate_balanced(asked, balance)))
+
+
+def two_by_two(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    first_treated: str,
+    covariates: Sequence[str] = (),
+    method: Literal["reg", "ipw", "dr"] = "dr",
+    panel: bool = True,
+    cluster: str | None = None,
+    weights: str | None = None,
+) -> Estimate:
+    """Difference-in-differences with one common start, against units that never start (``did.two_by_two``).
+
+    The base is the last period before the start; the effect is the mean over the periods from the start on.
+    ``cluster`` and ``weights`` are columns (unit clusters and equal weights without them). ``panel`` must be True:
+    the same units in every period. Raises UsageError, DataError, RunError.
+    """
+    name = "did.two_by_two"
+    faults = only("panel", panel, (True,), name)
+    stated: dict[str, Option] = {"method": method, "covariates": listed("covariates", covariates, name, faults)}
+    columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
+    return DirectEstimate.of(_answer(name, frame, {**columns, "cluster": cluster, "weights": weights}, stated, faults))
+
+
+def group_time(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    first_treated: str,
+    covariates: Sequence[str] = (),
+    method: Literal["reg", "ipw", "dr"] = "dr",
+    control_group: Literal["never_treated", "not_yet_treated"] = "not_yet_treated",
+    base_period: Literal["universal", "varying"] = "universal",
+    anticipation: int = 0,
+    panel: bool = True,
+    cluster: str | None = None,
+    weights: str | None = None,
+) -> GroupTime:
+    """Effects by group and time for staggered starts (``did.group_time``; Callaway & Sant'Anna 2021).
+
+    ``.att_gt`` is the frame of effects, ``.aggregate("simple|dynamic|group|calendar")`` an average with its elements
+    under ``.by``; the result itself is the simple average. Defaults are a plan's; R did's own are
+    ``control_group="never_treated"`` and ``base_period="varying"``. ``panel`` must be True: the same units in every
+    period. Raises UsageError, DataError, RunError.
+    """
+    name = "did.group_time"
+    faults = only("panel", panel, (True,), name)
+    stated: dict[str, Option] = {
+        "method": method,
+        "covariates": listed("covariates", covariates, name, faults),
+        "control_group": control_group,
+        "base_period": base_period,
+        "anticipation": anticipation,
+    }
+    columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
+    return GroupTime.of(_answer(name, frame, {**columns, "cluster": cluster, "weights": weights}, stated, faults))
+
+
+def _answer(
+    name: str, frame: Frame, columns: dict[str, str | None], options: dict[str, Option], faults: list[Fault]
+) -> Answer:
+    """Compute, once the arguments are known to be column names."""
+    faults += column_names(columns, name)
+    if faults:
+        raise UsageError(faults)
+    covariates = options["covariates"]
+    roles = FrameRoles(
+        unit=columns["unit"] or "",
+        time=columns["time"],
+        outcome=columns["outcome"],
+        first_treated=columns["first_treated"],
+        covariates=tuple(str(column) for column in covariates) if isinstance(covariates, tuple) else (),
+        cluster=columns["cluster"],
+        weight=columns["weights"],
+    )
+    return compute(Call(name=name, roles=roles, estimator=name, options=options), frame, faults)
