@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal, Self
 
-import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 
 from evaltool.records.base import Finite, Json, Record, Text
 from evaltool.records.evidence import EstimateKey, Evidence
 from evaltool.records.panel import FloatArray
+from evaltool.records.readable import Readable
 
 AbsentReason = Literal[
     "ONE_UNIT_PER_ARM",
@@ -94,8 +94,10 @@ class SeriesPoint(Record):
     units: int
 
 
-class Estimate(Record):
+class Estimate(Readable, Record):
     """A finished estimate. Signs are the outcome's own; ``evidence`` turns them towards the good.
+
+    Reads like a linearmodels result (``params``, ``std_errors``, ``conf_int``, ``summary``, …): see ``Readable``.
 
     ``se`` is None only together with ``absent``. ``influence`` is (units,) and never written to disk;
     ``event_covariance`` is (k, k) over the non-reference elements of ``path``, in order.
@@ -192,20 +194,9 @@ class Estimate(Record):
             absent=self.absent,
         )
 
-    @property
-    def params(self) -> FloatArray:
-        """(1,) the effect, as in statsmodels and linearmodels."""
-        return np.array([self.att])
-
-    @property
-    def std_errors(self) -> FloatArray:
-        """(1,) the standard error; NaN where it is absent."""
-        return np.array([np.nan if self.se is None else self.se])
-
-    @property
-    def nobs(self) -> int:
-        """Observations used."""
-        return self.counts.observations
+    def _read(self) -> Estimate:
+        """Itself: everything under the names of linearmodels is read from here."""
+        return self
 
 
 class SecondOpinion(Record):
