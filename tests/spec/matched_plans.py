@@ -110,6 +110,7 @@ method = "matching.nearest"
 [design.options]
 covariates = ["a", "b"]
 caliper = "0.2"
+unmatched_treated = "rename"
 
 [estimator]
 method = "weighted.difference"

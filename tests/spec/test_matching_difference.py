@@ -272,3 +272,17 @@ def test_the_plan_road_reaches_a_decision(tmp_path: Path) -> None:
     gates = {gate.name: gate.verdict for gate in run.gates}
     assert gates["second_opinion"] == "PASS"
     assert gates["pre_trend"] == "NOT_APPLICABLE"
+
+
+def test_scores_that_differ_stop_the_run() -> None:
+    """A design whose scores were tampered with in the seventh digit is not relied on."""
+    panel = panel_of(cross_section(3))
+    design = built(NEAREST, NearestOptions(covariates=("a", "b")), panel)
+    assert design.weights is not None
+    assert PLUGIN.second_opinion is not None
+    request = asked(DifferenceOptions(), design, panel)
+    assert PLUGIN.second_opinion(request).value == pytest.approx(PLUGIN.estimate(request).att, abs=1e-12)
+    tampered = replace(design, weights=design.weights.assign(score=design.weights["score"] + 1e-7))
+    with pytest.raises(RunError) as caught:
+        PLUGIN.second_opinion(asked(DifferenceOptions(), tampered, panel))
+    assert caught.value.codes == ("RUN_SCORES_DISAGREE",)

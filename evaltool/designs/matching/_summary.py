@@ -109,8 +109,14 @@ def _sets(matched: Matched, sizes: IntArray) -> IntArray:
 def _ties(matched: Matched) -> IntArray:
     """(n,) codes of units that could stand in for each other: same arm, score and stratum."""
     units = matched.units
-    keys = np.column_stack([units.treated.astype(np.int64), units.stratum, matched.grid])
-    return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    keys = (matched.grid, units.stratum, units.treated)
+    order = np.lexsort(keys)
+    new = np.zeros(order.shape[0], dtype=np.int64)
+    for key in keys:
+        new[1:] |= key[order][1:] != key[order][:-1]
+    codes = np.empty_like(new)
+    codes[order] = np.cumsum(new)
+    return codes
 
 
 def _pairs(matched: Matched, frame: pd.DataFrame) -> pd.DataFrame:

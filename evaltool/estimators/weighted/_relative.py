@@ -17,7 +17,7 @@ from evaltool.records.plugins import EstimationRequest
 def relative_of(
     request: EstimationRequest, units: MatchedUnits, effect: Effect, rule: InferenceRule
 ) -> Relative | None:
-    """The effect over the counterfactual with its delta-method standard error; the covariates' means are taken as known.
+    """The effect over the counterfactual with its delta-method standard error; the covariates' means count as known.
 
     None when an absolute effect was agreed and the counterfactual is not positive; RunError (RUN_ZERO_DENOMINATOR)
     when a relative one was.

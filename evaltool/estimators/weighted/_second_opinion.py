@@ -24,16 +24,14 @@ def difference_again(request: EstimationRequest, covariates: tuple[str, ...]) ->
     """
     panel, weights, facts = data_of(request)
     score = weights["score"].to_numpy(dtype=np.float64)
-    gap = float(np.max(np.abs(_scores(panel, facts) - score)))
+    try:
+        gap = float(np.max(np.abs(_scores(panel, facts) - score)))
+    except (Warning, np.linalg.LinAlgError) as error:
+        what = f"statsmodels could not fit the score: {error}"
+        raise _disagree(what) from error
     if gap > SCORE_TOLERANCE * max(1.0, float(np.max(np.abs(score)))):
-        raise RunError(
-            Fault(
-                code="RUN_SCORES_DISAGREE",
-                cause=f"The propensity score and statsmodels' differ by up to {gap:.3g}: the sets cannot be relied on.",
-                fix="Check the covariates for extreme values; report this with the plan and the versions.",
-                place=Place(key="design.options.covariates"),
-            )
-        )
+        what = f"the propensity score and statsmodels' differ by up to {gap:.3g}"
+        raise _disagree(what)
     own = weights.loc[weights["weight"] > 0.0, ["unit", "weight"]]
     frame = panel.frame.merge(own.rename(columns={"weight": "share"}), on="unit", how="inner")
     design = sm.add_constant(
@@ -44,6 +42,18 @@ def difference_again(request: EstimationRequest, covariates: tuple[str, ...]) ->
     return SecondOpinion(
         value=float(fit.params[1]),
         by=f"statsmodels.Logit for the scores (largest difference {gap:.1e}), statsmodels.WLS on the matched sets",
+    )
+
+
+def _disagree(what: str) -> RunError:
+    """The refusal to rely on sets made from this score."""
+    return RunError(
+        Fault(
+            code="RUN_SCORES_DISAGREE",
+            cause=f"The matched sets cannot be relied on: {what}.",
+            fix="Check the covariates for extreme values; report this with the plan and the versions.",
+            place=Place(key="design.options.covariates"),
+        )
     )
 
 
