@@ -3,15 +3,15 @@
 Units of one arm with the same score and stratum are interchangeable: every order of ties gives them the same weights
 in another order, and every order of the weights comes from some order of ties. The range of a difference in means is
 therefore exact by rearrangement (Hardy, Littlewood & Pólya 1934, theorem 368): largest weights on the largest outcomes,
-and on the smallest. An adjusted effect is enumerated when the orders are few, otherwise searched pair by pair, which
-can only make the range too narrow.
+and on the smallest. An adjusted effect is enumerated when the orders are few, otherwise climbed along its derivative
+in the weights and then pair by pair, which can only make the range too narrow.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +22,10 @@ from evaltool.numerics.inference import Floats, Ints
 ENUMERATED = 4096
 """Largest number of weight orders that are all tried for an adjusted effect."""
 SWEEPS = 50
+PAIRS = 1000
+"""Largest number of pairs that are swapped one by one."""
+GROUPS = 50
+"""Groups moved alone, when moving all at once gains nothing."""
 COUNTED = 10**15
 """Counting stops here."""
 
@@ -103,16 +107,17 @@ def _difference(tied: Tied, weights: Floats) -> float:
 def adjusted_range(tied: Tied, covariates: Floats) -> TieRange:
     """The range of the treatment coefficient of a weighted regression on treatment and (n, p) covariates."""
     moving = tied.moving()
-    effect = _solver(tied, covariates, moving)
+    normal = _normal(tied, covariates, moving)
     start = [tied.weights[part] for part in moving]
     if not moving:
-        value = effect(start)
+        value = normal.effect(start)
         return TieRange(lower=value, upper=value, how="no_ties", orders=1)
     orders = placements(tied)
     if orders <= ENUMERATED:
-        values = [effect(list(choice)) for choice in itertools.product(*(list(_orders(part)) for part in start))]
+        choices = itertools.product(*(list(_orders(part)) for part in start))
+        values = [normal.effect(list(choice)) for choice in choices]
         return TieRange(lower=min(values), upper=max(values), how="enumerated", orders=orders)
-    low, high = (_climb(effect, start, sign) for sign in (-1.0, 1.0))
+    low, high = (_climb(normal, start, sign) for sign in (-1.0, 1.0))
     return TieRange(lower=min(low, high), upper=max(low, high), how="searched", orders=orders)
 
 
@@ -132,8 +137,38 @@ def _orders(weights: Floats) -> Iterator[Floats]:
         yield np.array(order)
 
 
-def _solver(tied: Tied, covariates: Floats, moving: list[Ints]) -> Callable[[list[Floats]], float]:
-    """A function of the moving groups' weights; the rest of the normal equations is summed once."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Normal:
+    """Normal equations: the sum over units whose weight never moves, and rows and outcomes of each moving group."""
+
+    square: Floats
+    product: Floats
+    parts: tuple[tuple[Floats, Floats], ...]
+
+    def _system(self, weights: list[Floats]) -> tuple[Floats, Floats]:
+        """Both sides under these weights of the moving groups."""
+        left, right = self.square.copy(), self.product.copy()
+        for (rows, y), w in zip(self.parts, weights, strict=True):
+            weighted = rows * w[:, None]
+            left += weighted.T @ rows
+            right += weighted.T @ y
+        return left, right
+
+    def effect(self, weights: list[Floats]) -> float:
+        """The coefficient of treatment."""
+        left, right = self._system(weights)
+        return float(np.linalg.lstsq(left, right, rcond=None)[0][0])
+
+    def slopes(self, weights: list[Floats]) -> list[Floats]:
+        """Derivative of the effect in every moving weight: residual times row of the inverse."""
+        left, right = self._system(weights)
+        both = np.column_stack([right, np.eye(left.shape[0])[:, 0]])
+        solved = np.linalg.lstsq(left, both, rcond=None)[0]
+        return [(y - rows @ solved[:, 0]) * (rows @ solved[:, 1]) for rows, y in self.parts]
+
+
+def _normal(tied: Tied, covariates: Floats, moving: list[Ints]) -> _Normal:
+    """The normal equations with columns scaled to one."""
     scale = np.max(np.abs(covariates), axis=0)
     scaled = covariates / np.where(scale > 0.0, scale, 1.0)
     x = np.column_stack([tied.treated, np.ones_like(tied.y), scaled])
@@ -141,36 +176,50 @@ def _solver(tied: Tied, covariates: Floats, moving: list[Ints]) -> Callable[[lis
     for part in moving:
         still[part] = False
     fixed = x[still] * tied.weights[still][:, None]
-    square, product = fixed.T @ x[still], fixed.T @ tied.y[still]
-    parts = [(x[part], tied.y[part]) for part in moving]
-
-    def effect(weights: list[Floats]) -> float:
-        left, right = square.copy(), product.copy()
-        for (rows, y), w in zip(parts, weights, strict=True):
-            weighted = rows * w[:, None]
-            left += weighted.T @ rows
-            right += weighted.T @ y
-        return float(np.linalg.lstsq(left, right, rcond=None)[0][0])
-
-    return effect
+    parts = tuple((x[part], tied.y[part]) for part in moving)
+    return _Normal(square=fixed.T @ x[still], product=fixed.T @ tied.y[still], parts=parts)
 
 
-def _climb(effect: Callable[[list[Floats]], float], start: list[Floats], sign: float) -> float:
+def _climb(normal: _Normal, start: list[Floats], sign: float) -> float:
+    """Largest weights where the effect gains most, until nothing is gained; then swaps of pairs where they are few."""
+    weights, best = [w.copy() for w in start], normal.effect(start)
+    for _ in range(SWEEPS):
+        slopes = normal.slopes(weights)
+        moved = [_sorted_by(w, sign * slope) for w, slope in zip(weights, slopes, strict=True)]
+        tries = [moved, *([*weights[:k], moved[k], *weights[k + 1 :]] for k in range(len(weights)))]
+        value, chosen = max(((sign * normal.effect(t), k) for k, t in enumerate(tries[:GROUPS])), default=(0.0, 0))
+        if value <= sign * best:
+            break
+        best, weights = sign * value, tries[chosen]
+    if sum(math.comb(w.shape[0], 2) for w in weights) > PAIRS:
+        return best
+    pairs = [(k, i, j) for k, w in enumerate(weights) for i, j in itertools.combinations(range(w.shape[0]), 2)]
+    return _swap(normal, weights, pairs, sign)
+
+
+def _sorted_by(weights: Floats, gain: Floats) -> Floats:
+    """The same weights, the largest where the gain is largest."""
+    placed = np.empty_like(weights)
+    placed[np.argsort(gain, kind="stable")] = np.sort(weights)
+    return placed
+
+
+def _swap(normal: _Normal, weights: list[Floats], pairs: list[tuple[int, int, int]], sign: float) -> float:
     """Swap weights pair by pair while the effect moves in the wanted direction."""
-    weights = [w.copy() for w in start]
-    best = effect(weights)
+    weights = [w.copy() for w in weights]
+    best = normal.effect(weights)
     for _ in range(SWEEPS):
         before = best
-        for w in weights:
-            for i, j in itertools.combinations(range(w.shape[0]), 2):
-                if w[i] == w[j]:
-                    continue
+        for k, i, j in pairs:
+            w = weights[k]
+            if w[i] == w[j]:
+                continue
+            w[i], w[j] = w[j], w[i]
+            value = normal.effect(weights)
+            if sign * value > sign * best:
+                best = value
+            else:
                 w[i], w[j] = w[j], w[i]
-                value = effect(weights)
-                if sign * value > sign * best:
-                    best = value
-                else:
-                    w[i], w[j] = w[j], w[i]
         if best == before:
             break
     return best

@@ -274,6 +274,27 @@ def test_the_plan_road_reaches_a_decision(tmp_path: Path) -> None:
     assert gates["pre_trend"] == "NOT_APPLICABLE"
 
 
+def test_a_search_over_a_crowd_of_ties_ends_and_holds_every_order_tried() -> None:
+    """100 of 3000 tied units are taken: beyond enumeration, and beyond swapping pair by pair."""
+    r = np.random.default_rng(6)
+    crowd = Tied(
+        y=r.normal(size=3100),
+        treated=np.repeat([1.0, 0.0], [100, 3000]),
+        weights=np.repeat([1.0, 1.0, 0.0], [100, 100, 2900]),
+        groups=np.concatenate([np.arange(100), np.full(3000, 100)]),
+    )
+    x = r.normal(size=(3100, 2))
+    found = adjusted_range(crowd, x)
+    assert found.how == "searched"
+    design = np.column_stack([crowd.treated, np.ones(3100), x])
+    for _ in range(50):
+        taken = np.concatenate([np.arange(100), 100 + r.choice(3000, 100, replace=False)])
+        tried = np.linalg.lstsq(design[taken], crowd.y[taken], rcond=None)[0][0]
+        assert found.lower <= tried <= found.upper
+    # taking the outcomes at either end is close to the best there is when covariates are noise
+    assert found.upper >= 0.98 * (float(np.mean(crowd.y[:100])) - float(np.mean(np.sort(crowd.y[100:])[:100])))
+
+
 def test_scores_that_differ_stop_the_run() -> None:
     """A design whose scores were tampered with in the seventh digit is not relied on."""
     panel = panel_of(cross_section(3))

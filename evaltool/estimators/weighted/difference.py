@@ -14,8 +14,8 @@ Uncertainty
     freedom. ``hc3`` and ``hc1``: by unit, t with n − k. ``auto`` takes ``cluster_set`` where every unit is in one set
     and ``hc3`` otherwise. All treat the matching as given. Relative effect: delta method on the same covariance.
     Tie order: the smallest and largest effect over every order of tied units stand beside the effect: exact for the
-    difference in means; for an adjusted effect all orders are tried when there are at most 4096, else searched pair by
-    pair (then the true range may be wider). Standard errors are those of the order used.
+    difference in means; for an adjusted effect all orders are tried when there are at most 4096, else it is searched
+    (``tie_range = "searched"``: the true range may be wider). Standard errors are those of the order used.
 
 Assumptions
     Those of the design; for the adjusted effect also that the outcome is linear in the covariates or the matched
