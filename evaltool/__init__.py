@@ -19,7 +19,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evaltool import did, errors, payment
+    from evaltool import counterfactual, did, errors, matching, payment, weighted
     from evaltool.bundle.store import open_run, write_bundle
     from evaltool.pipeline import evaluate, plan_refusals
     from evaltool.reading.lock_file import write_lock
@@ -36,16 +36,19 @@ _HOME = {
     "write_bundle": "evaltool.bundle.store",
     "write_lock": "evaltool.reading.lock_file",
 }
-_NAMESPACES = ("did", "errors", "payment")
+_NAMESPACES = ("counterfactual", "did", "errors", "matching", "payment", "weighted")
 __all__ = [
+    "counterfactual",
     "did",
     "errors",
     "evaluate",
+    "matching",
     "open_run",
     "payment",
     "plan_refusals",
     "read_panel",
     "read_plan",
+    "weighted",
     "write_bundle",
     "write_lock",
 ]

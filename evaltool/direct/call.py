@@ -91,15 +91,19 @@ def panel_of(frame: object, roles: FrameRoles, name: str) -> Panel:
 
     Raises UsageError (USAGE_FRAME) for what is no frame, DataError with every fault of the data.
     """
-    if not isinstance(frame, pd.DataFrame | ArrowFrame):
-        cause = f"The data are a {type(frame).__name__}."
-        fix = "Give a pandas, polars or pyarrow frame."
-        raise UsageError(Fault("USAGE_FRAME", cause, fix, Place(key=name)))
-    panel = panel_from_frame(frame, roles)
+    panel = panel_from_frame(frame_of(frame, name), roles)
     if roles.outcome is None:
         return panel
     named = {f"y.{roles.outcome}": f"y.{outcome_id(roles.outcome)}"}
     return replace(panel, frame=panel.frame.rename(columns=named))
+
+
+def frame_of(frame: object, name: str) -> Frame:
+    """What was given as data, once it is known to be a frame. Raises UsageError (USAGE_FRAME)."""
+    if isinstance(frame, pd.DataFrame | ArrowFrame):
+        return frame
+    cause, fix = f"The data are a {type(frame).__name__}.", "Give a pandas, polars or pyarrow frame."
+    raise UsageError(Fault("USAGE_FRAME", cause, fix, Place(key=f"{name}.frame")))
 
 
 def plan_of(call: Call) -> EvaluationPlan:

@@ -1,1 +1,5 @@
 """Mechanisms and the decision, in Decimal."""
+
+from evaltool.payment.pay import Payment, pay
+
+__all__ = ["Payment", "pay"]

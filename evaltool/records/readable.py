@@ -130,7 +130,7 @@ class Readable:
         estimate = self._read()
         if not estimate.cells:
             raise _nothing_to_show(estimate, "effects by group and time", "att_gt")
-        names = _names(estimate)
+        names = period_names(estimate)
         shown = [(names.get(cell.group or 0, cell.group), names[cell.element]) for cell in estimate.cells]
         frame = _elements(estimate.cells)[["att", "se", "lower", "upper", "n_treated", "n_comparison"]]
         frame.insert(0, "group", [group for group, _ in shown])
@@ -145,7 +145,7 @@ class Readable:
         UsageError (USAGE_NO_ELEMENTS) when the method has none.
         """
         estimate = self._read()
-        names = _names(estimate)
+        names = period_names(estimate)
         by_start, by_period = estimate.estimand == "ATT (group)", estimate.estimand == "ATT (calendar)"
         elements = estimate.groups if by_start else estimate.calendar if by_period else estimate.path
         if not elements:
@@ -220,7 +220,7 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _names(estimate: Estimate) -> dict[int, int | str]:
+def period_names(estimate: Estimate) -> dict[int, int | str]:
     """Period → what the data call it: the number itself, or its label where times are dates."""
     labels = {point.period: point.label for point in estimate.series}
     labels |= {cell.element: cell.label for cell in estimate.cells}

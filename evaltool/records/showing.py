@@ -109,7 +109,7 @@ def _head(estimate: Estimate) -> str:
         ("Comparison units", str(counts.comparison)),
     ]
     return "\n".join(
-        f"{left + ':':15}{first:<31.31} {right + ':':18}{second}".rstrip()
+        f"{left + ':':15}{first:<38.38} {right + ':':18}{second}".rstrip()
         for (left, first), (right, second) in zip(pairs[::2], pairs[1::2], strict=True)
     )
 

@@ -1,0 +1,53 @@
+"""Effects on a design that stands: ``evaltool.weighted.difference(design, frame, outcome="…")``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from evaltool.direct.call import Frame, attempt, column_names, estimated, listed, method_of, only, panel_of
+from evaltool.direct.matched import MatchedDesign
+from evaltool.direct.result import DirectEstimate
+from evaltool.errors import Fault, Place, UsageError
+from evaltool.records.estimate import Estimate
+
+NAME = "weighted.difference"
+STANDARD_ERRORS = {"auto": "auto", "cluster_set": "cluster_set", "robust": "hc3", "hc3": "hc3", "hc1": "hc1"}
+
+
+def difference(
+    design: MatchedDesign,
+    frame: Frame,
+    *,
+    outcome: str,
+    covariates: Sequence[str] = (),
+    se: Literal["auto", "cluster_set", "robust", "hc3", "hc1"] = "auto",
+) -> Estimate:
+    """The weighted difference in means of matched units (``weighted.difference``), adjusted for ``covariates`` if any.
+
+    ``frame`` holds the units the design was made on, with the outcome. ``se``: ``cluster_set`` (by matched set),
+    ``robust`` (HC3), ``hc1``; ``auto`` takes matched sets where every unit is in one, else HC3. Other standard errors
+    are refused. Raises UsageError, DataError, RunError (RUN_OTHER_UNITS when the frame holds other units).
+    """
+    faults = [*only("se", se, tuple(STANDARD_ERRORS), NAME), *column_names({"outcome": outcome}, NAME)]
+    adjusted = listed("covariates", covariates, NAME, faults)
+    if faults:
+        raise UsageError(faults)
+    made = _design(design)
+    matched = made.call.roles
+    roles = replace(matched, outcome=outcome, covariates=tuple(dict.fromkeys((*matched.covariates, *adjusted))))
+    call = replace(made.call, name=NAME, roles=roles, options={"covariates": adjusted, "se": STANDARD_ERRORS[se]})
+    method = method_of(call)
+    panel = attempt(lambda: panel_of(frame, roles, NAME), faults)
+    if faults or panel is None:
+        raise UsageError(faults)
+    return DirectEstimate.of(estimated(call, method, made.design, panel))
+
+
+def _design(design: object) -> MatchedDesign:
+    """What was given as design, once it is known to be one. Raises UsageError (USAGE_BAD_ARGUMENT)."""
+    if isinstance(design, MatchedDesign):
+        return design
+    cause, fix = f"The design is a {type(design).__name__}.", "Give what evaltool.matching.nearest returned."
+    raise UsageError(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key=f"{NAME}.design")))
