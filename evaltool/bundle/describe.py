@@ -22,6 +22,9 @@ PURPOSES = {
     layout.ROSTER: "who took part: unit, first treated period, weight",
     layout.ENVIRONMENT: "versions of the software and the numeric surroundings",
     layout.DATA_INDEX: "which data file stands where",
+    layout.DESIGN_LOCK: "the design as it was sealed without outcomes; holds unit ids",
+    layout.SIGNED_MANIFEST: "the manifest of the run as it was judged",
+    layout.SIGNED_DETERMINATION: "the machine record as it was judged, before any sign-off",
 }
 TYPES = {".json": "application/json", ".toml": "application/toml", ".html": "text/html", ".pdf": "application/pdf"}
 TYPES |= {".md": "text/markdown", ".ipynb": "application/x-ipynb+json", ".csv": "text/csv", ".lock": "text/plain"}
@@ -40,6 +43,8 @@ def purpose(name: str) -> str:
     """What a file of the bundle is, in one phrase."""
     if name.startswith(f"{layout.DATA_FOLDER}/"):
         return "copy of a data file, for recomputing"
+    if name.startswith(f"{layout.SIGN_OFFS}/") and name not in PURPOSES:
+        return "a person's judgement on a check"
     return PURPOSES.get(name, "part of the report" if name.startswith(f"{layout.RELEASE}/") else "evidence")
 
 

@@ -50,12 +50,19 @@ def determination_of(run: Run) -> dict[str, Json]:
         "gates": [_gate(gate, withheld=cells.headline_withheld) for gate in run.gates],
         "design": _design(run, cells),
         "left_out": [_left_out(entry, cells) for entry in run.ledger.entries],
-        "plan": {"seal": run.plan_seal, "lock": run.lock.state},
+        "plan": {"seal": run.plan_seal, "lock": run.lock.state, **_design_lock(run)},
         "data": _data(run),
         "disclosure": {"profile": plan.disclosure.profile, "counts": plan.disclosure.counts, "minimum": cells.minimum},
         "seed": run.seed,
         "versions": plain(run.versions),
     }
+
+
+def _design_lock(run: Run) -> dict[str, Json]:
+    """Whether the design was sealed, where it must be or was; nothing where the plan's rule is the design."""
+    if run.lock.design == "not_needed":
+        return {}
+    return {"design_lock": run.lock.design, "design_lock_seal": run.lock.design_seal}
 
 
 class CellRule:

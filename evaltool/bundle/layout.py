@@ -21,6 +21,10 @@ ROSTER = "evidence/roster.csv"
 ENVIRONMENT = "evidence/environment.json"
 DATA_INDEX = "evidence/data.json"
 DATA_FOLDER = "evidence/data"
+DESIGN_LOCK = "evidence/plan.design.lock"
+SIGN_OFFS = "sign_offs"
+SIGNED_MANIFEST = "sign_offs/run.manifest.json"
+SIGNED_DETERMINATION = "sign_offs/run.determination.json"
 
 REQUIRED = (PLAN, README, CRATE, DETERMINATION, RUN, LEDGER, ENVIRONMENT, DATA_INDEX)
 """Without these a folder is no bundle, whatever its manifest says."""

@@ -65,18 +65,37 @@ class Order:
     as_of: date | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DesignOrder:
+    """Which design the child is asked to build and seal; ``data`` takes the place of the plan's own path."""
+
+    plan: Path
+    data: Path | None = None
+
+
+def lock_design_pinned(order: DesignOrder, progress: Progress | None = None) -> None:
+    """Build the plan's design without outcomes and seal it beside the plan, in the child. Raises as ``run_pinned``."""
+    request = {"task": "lock_design", "plan": str(order.plan)}
+    request |= {"data": str(order.data)} if order.data else {}
+    _carried_out(request, progress or (lambda _stage: None))
+
+
 def run_pinned(order: Order, progress: Progress | None = None) -> None:
     """Read, evaluate and write a bundle's parts into ``order.folder`` (which exists and is empty), in the child.
 
     Raises whatever the child raised, with all its faults; RunError (RUN_CHILD_DIED) when it ended without a word.
     """
-    tell = progress or (lambda _stage: None)
+    request = {"task": "evaluate", "plan": str(order.plan), "folder": str(order.folder)}
+    request |= {"as_of": order.as_of.isoformat()} if order.as_of else {}
+    _carried_out(request, progress or (lambda _stage: None))
+
+
+def _carried_out(request: dict[str, str], tell: Progress) -> None:
+    """Hand the request to the child and listen until it is done. Raises as ``run_pinned``."""
     with tempfile.TemporaryFile() as noise, _child(noise) as child:
         if child.stdin is None or child.stdout is None:  # pragma: no cover - both were asked for as pipes
             message = "the child process has no pipes"
             raise RuntimeError(message)
-        request = {"plan": str(order.plan), "folder": str(order.folder)}
-        request |= {"as_of": order.as_of.isoformat()} if order.as_of else {}
         with contextlib.suppress(BrokenPipeError):
             child.stdin.write(json.dumps(request).encode() + b"\n")
             child.stdin.flush()

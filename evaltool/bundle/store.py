@@ -22,6 +22,7 @@ from evaltool.bundle.exchange import recover, written_beside
 from evaltool.bundle.manifest import write_manifest
 from evaltool.bundle.members import FolderMembers, Members, open_members
 from evaltool.errors import Fault, Place, RunError, VerificationError
+from evaltool.reading.design_lock import design_lock_path
 from evaltool.reading.lock_file import lock_path
 from evaltool.records.base import canonical_json
 from evaltool.records.run import Run
@@ -87,7 +88,7 @@ def roster_bytes(roster: pd.DataFrame) -> bytes:
 
 
 def _write_plan(run: Run, work: Path) -> None:
-    """Copy the plan's file and its lock byte for byte. Raises RunError when the file changed since it was read."""
+    """Copy the plan's file and its locks byte for byte. Raises RunError when the file changed since it was read."""
     source = run.plan.path
     if source is None:
         (work / layout.PLAN).write_bytes(MADE_IN_PYTHON)
@@ -98,6 +99,8 @@ def _write_plan(run: Run, work: Path) -> None:
     shutil.copyfile(source, work / layout.PLAN)
     if run.lock.state == "locked":
         shutil.copyfile(lock_path(run.plan), work / layout.LOCK)
+    if run.lock.design == "locked":
+        shutil.copyfile(design_lock_path(run.plan), work / layout.DESIGN_LOCK)
 
 
 def open_run(bundle: str | Path) -> Run:

@@ -30,12 +30,15 @@ from evaltool.bundle.members import Members, open_members
 from evaltool.bundle.pinned import Order, run_pinned
 from evaltool.bundle.store import MADE_IN_PYTHON, RUN_LIMIT, environment_bytes, read_run
 from evaltool.errors import EvaltoolError, Fault, Place, VerificationError
+from evaltool.reading.design_lock import read_design_lock
 from evaltool.reading.lock_file import lock_status
 from evaltool.reading.plan_file import read_plan
 from evaltool.records.base import Record, canonical_json
 from evaltool.records.run import Run
 
 MANIFEST_LIMIT = 16 << 20
+PLAN_FILES = {layout.PLAN: "plan.toml", layout.LOCK: "plan.lock", layout.DESIGN_LOCK: "plan.design.lock"}
+"""Where plan and locks stand in a bundle, and their names beside each other."""
 RESTORE = "Restore the bundle from where it was first kept, or run the evaluation again."
 
 
@@ -168,22 +171,33 @@ def _plan_faults(members: Members, run: Run) -> Iterator[Fault]:
     if members.read(layout.PLAN, RUN_LIMIT) == MADE_IN_PYTHON:
         return
     with tempfile.TemporaryDirectory() as room:
-        for name in (layout.PLAN, layout.LOCK):
-            if name in members.names():
-                members.copy_to(name, Path(room) / name)
+        _copy_plan(members, Path(room))
         try:
             plan = read_plan(Path(room) / layout.PLAN)
             lock = lock_status(plan)
+            design = read_design_lock(plan)
         except EvaltoolError as error:
-            cause = f"The plan or its lock cannot be read back: {error.faults[0].cause}"
+            cause = f"The plan or a lock of it cannot be read back: {error.faults[0].cause}"
             yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=layout.PLAN))
             return
     if plan.seal != run.plan_seal:
         cause = "The plan's file is not the plan that was evaluated."
         yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=layout.PLAN))
-    if lock != run.lock:
+    if (lock.state, lock.seal) != (run.lock.state, run.lock.seal):
         cause = "The lock is not the one the run was made under."
         yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=layout.LOCK))
+
+    sealed = None if design is None else design.seal
+    if sealed != run.lock.design_seal or (design is not None and design.design.summary.seal != run.design.seal):
+        cause = "The design lock is not the one the run was made under."
+        yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=layout.DESIGN_LOCK))
+
+
+def _copy_plan(members: Members, folder: Path) -> None:
+    """Plan and locks, as they stood beside each other, into ``folder``."""
+    for name, there in PLAN_FILES.items():
+        if name in members.names():
+            members.copy_to(name, folder / there)
 
 
 def read_index(members: Members) -> DataIndex:
@@ -240,7 +254,5 @@ def _laid_out(members: Members, index: DataIndex, room: Path) -> Path:
     except ValueError as error:
         fix = "Run the evaluation again from its plan and compare."
         raise VerificationError(Fault("VERIFY_NO_DATA", str(error), fix, Place(file=layout.DATA_INDEX))) from None
-    for name in (layout.PLAN, layout.LOCK):
-        if name in members.names():
-            members.copy_to(name, home / name)
+    _copy_plan(members, home)
     return home / layout.PLAN

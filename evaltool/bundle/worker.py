@@ -24,7 +24,10 @@ def main() -> int:
     request = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        evaluate_into(request, events)
+        if request["task"] == "lock_design":
+            lock_design_of(request, events)
+        else:
+            evaluate_into(request, events)
     except EvaltoolError as error:
         faults = [fault_as_json(fault) for fault in error.faults]
         _send(events, {"event": "error", "family": error.family, "faults": faults})
@@ -50,7 +53,7 @@ def evaluate_into(request: dict[str, str], events: TextIO) -> None:
     """Read plan, lock and data, evaluate, and write the bundle's parts. Raises EvaltoolError."""
     from evaltool.bundle.store import write_parts  # noqa: PLC0415 - numpy loads after the first event is due
     from evaltool.pipeline.corridor import evaluate  # noqa: PLC0415 - same
-    from evaltool.pipeline.estimates import build_design  # noqa: PLC0415 - same
+    from evaltool.pipeline.design_lock import settle  # noqa: PLC0415 - same
     from evaltool.pipeline.prepare import primary_method  # noqa: PLC0415 - same
     from evaltool.reading.lock_file import lock_status  # noqa: PLC0415 - same
     from evaltool.reading.panel_file import read_panel  # noqa: PLC0415 - same
@@ -78,8 +81,24 @@ def evaluate_into(request: dict[str, str], events: TextIO) -> None:
         path = Path(request["plan"])
         raise PlanError(place_faults(error.faults, plan_lines(path), path.name)) from None
     tell("bundle")
-    roster = None if panel is None else build_design(plan, panel, primary_method(plan)).roster
+    roster = None if panel is None else settle(plan, panel, primary_method(plan), lock).design.roster
     write_parts(run, Path(request["folder"]), roster=roster)
+    _send(events, {"event": "done"})
+
+
+def lock_design_of(request: dict[str, str], events: TextIO) -> None:
+    """Read plan and data, build the design without outcomes and seal it beside the plan. Raises EvaltoolError."""
+    from evaltool.pipeline.design_lock import lock_design  # noqa: PLC0415 - numpy loads after the first event is due
+    from evaltool.reading.blind_panel import read_blind_panel  # noqa: PLC0415 - same
+    from evaltool.reading.design_lock import write_design_lock  # noqa: PLC0415 - same
+    from evaltool.reading.plan_file import read_plan  # noqa: PLC0415 - same
+
+    _send(events, {"event": "progress", "stage": "plan"})
+    plan = read_plan(Path(request["plan"]))
+    _send(events, {"event": "progress", "stage": "data"})
+    panel = read_blind_panel(plan, Path(request["data"]) if "data" in request else None)
+    _send(events, {"event": "progress", "stage": "design"})
+    write_design_lock(plan, lock_design(plan, panel))
     _send(events, {"event": "done"})
 
 

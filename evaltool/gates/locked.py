@@ -1,17 +1,22 @@
-"""The gate that asks whether the plan was sealed, and whether the sealed one is in use.
+"""The gate that asks whether plan and design were sealed, and whether the sealed ones are in use.
 
-Statistic: seals that agree, of the one there must be. Never locked: FAIL with PLAN_UNLOCKED. A seal that differs is
-refused when the plan is read; should one come this far it fails here too. A seal proves that nothing changed since it
-was made; it does not prove when it was made.
+Statistic: seals that agree, of those there must be: the plan's, and the design's where the design chooses from data
+who is compared with whom (matching, donors). Where the plan's rule is the design (cohorts by start) the plan's seal
+covers it. Never locked: FAIL with PLAN_UNLOCKED, or DESIGN_UNLOCKED when only the design was not. A seal that differs
+is refused when plan or design are read; should one come this far it fails here too. A seal proves that nothing changed
+since it was made; it does not prove when it was made.
 
 Source: practice at the Peterborough social impact bond, where the comparison was settled before outcomes were seen.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from evaltool.gates._common import Finding, Measure, answer
-from evaltool.records.base import Record, Words
+from evaltool.records.base import Json, Record, Words
 from evaltool.records.gate import GateResult
+from evaltool.records.lock import LockStatus
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
 from evaltool.records.plugins import Capabilities, GateContext, GatePlugin
 
@@ -36,34 +41,59 @@ def applies(_capabilities: Capabilities, _plan: EvaluationPlan) -> tuple[str, st
 
 
 def check(context: GateContext) -> GateResult:
-    """PASS when the lock's seal is the plan's own."""
-    own, locked = context.plan.seal, context.lock.seal
-    if context.lock.state == "locked" and locked == own:
-        sentence = Words(
-            da=f"Planen er låst, og forseglingen {own[:SHOWN]}… stemmer. Intet er ændret siden låsningen.",
-            en=f"The plan is locked and its seal {own[:SHOWN]}… agrees. Nothing has changed since the lock.",
-        )
-    elif context.lock.state == "locked":
-        sentence = Words(
-            da="Planen er ændret, efter at den blev låst: forseglingen stemmer ikke.",
-            en="The plan was changed after it was locked: the seal does not agree.",
-        )
-    else:
-        sentence = Words(
+    """PASS when every lock there must be is there and is the one in use."""
+    own, lock = context.plan.seal, context.lock
+    agrees = lock.state == "locked" and lock.seal == own
+    sealed = lock.design == "locked"
+    needed = 1.0 if lock.design == "not_needed" else 2.0
+    design = lock.design != "never_locked"
+    measure = MEASURE if not agrees or design else replace(MEASURE, reason="DESIGN_UNLOCKED")
+    evidence: dict[str, Json] = {"state": lock.state, "seal_of_lock": lock.seal, "seal_of_plan": own}
+    if lock.design != "not_needed":
+        evidence |= {"design": lock.design, "seal_of_design_lock": lock.design_seal}
+    return answer(
+        context,
+        measure,
+        Finding(
+            verdict="PASS" if agrees and design else "FAIL",
+            sentence=_sentence(lock, own),
+            statistic=float(agrees) + float(sealed),
+            threshold=needed,
+            evidence=evidence,
+        ),
+    )
+
+
+def _sentence(lock: LockStatus, own: str) -> Words:
+    """What was found, the plan first."""
+    if lock.state != "locked":
+        return Words(
             da="Planen blev aldrig låst. Ingen kan derfor se, om den er ændret, efter at resultaterne var kendt.",
             en="The plan was never locked, so nobody can see whether it changed after the results were known.",
         )
-    agrees = context.lock.state == "locked" and locked == own
-    return answer(
-        context,
-        MEASURE,
-        Finding(
-            verdict="PASS" if agrees else "FAIL",
-            sentence=sentence,
-            statistic=1.0 if agrees else 0.0,
-            threshold=1.0,
-            evidence={"state": context.lock.state, "seal_of_lock": locked, "seal_of_plan": own},
-        ),
+    if lock.seal != own:
+        return Words(
+            da="Planen er ændret, efter at den blev låst: forseglingen stemmer ikke.",
+            en="The plan was changed after it was locked: the seal does not agree.",
+        )
+    if lock.design == "never_locked":
+        return Words(
+            da="Planen er låst, men designet blev aldrig låst. Ingen kan derfor se, om sammenligningen er valgt, efter "
+            "at resultaterne var kendt.",
+            en="The plan is locked, but the design never was, so nobody can see whether the comparison was chosen "
+            "after the results were known.",
+        )
+    if lock.design == "locked":
+        shown = (lock.design_seal or own)[:SHOWN]
+        return Words(
+            da=f"Planen og designet er låst, og forseglingerne {own[:SHOWN]}… og {shown}… stemmer. Designet blev "
+            "bygget uden at se resultater, og intet er ændret siden.",
+            en=f"Plan and design are locked, and their seals {own[:SHOWN]}… and {shown}… agree. The design was built "
+            "without seeing outcomes, and nothing has changed since.",
+        )
+    return Words(
+        da=f"Planen er låst, og forseglingen {own[:SHOWN]}… stemmer. Intet er ændret siden låsningen.",
+        en=f"The plan is locked and its seal {own[:SHOWN]}… agrees. Nothing has changed since the lock.",
     )
 
 

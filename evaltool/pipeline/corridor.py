@@ -11,7 +11,8 @@ from evaltool import registry
 from evaltool.errors import Fault, Place, PlanError, UsageError
 from evaltool.payment.decision import DecisionRequest, decide
 from evaltool.pipeline.checks import Evaluation, Surroundings, all_gates
-from evaltool.pipeline.estimates import all_estimates, build_design, second_opinion
+from evaltool.pipeline.design_lock import settle
+from evaltool.pipeline.estimates import all_estimates, second_opinion
 from evaltool.pipeline.prepare import plan_refusals, primary_method
 from evaltool.reading.lock_file import lock_status
 from evaltool.records.decision import Decision
@@ -43,21 +44,19 @@ def evaluate(
     """Evaluate a plan on its panel.
 
     ``panel`` is None only when the plan reads no data. ``as_of`` overrides the plan's own. ``lock`` is read from
-    beside the plan's file unless given.
+    beside the plan's file unless given. A design sealed beside the plan's file is used instead of building one.
 
     Raises PlanError, SealError, UsageError (no date to decide on), RunError; never returns a partial run.
     """
     if faults := plan_refusals(plan):
         raise PlanError(faults)
     method = primary_method(plan)
-    around = Surroundings(
-        as_of=stated_date(plan, as_of),
-        lock=lock or lock_status(plan),
-        profile=profile or NumericProfile(pinned=False),
-    )
+    decided_on, sealed = stated_date(plan, as_of), lock or lock_status(plan)
     tell = progress or (lambda _stage: None)
     tell("design")
-    design = build_design(plan, panel, method)
+    settled = settle(plan, panel, method, sealed)
+    design = settled.design
+    around = Surroundings(as_of=decided_on, lock=settled.lock, profile=profile or NumericProfile(pinned=False))
     tell("estimates")
     estimates, failed = all_estimates(plan, panel, method, design)
     opinion = second_opinion(plan, panel, method, design)

@@ -15,7 +15,7 @@ from evaltool.records.plugins import DesignRequest, EstimationRequest
 def build_design(plan: EvaluationPlan, panel: Panel | None, method: Method) -> Design:
     """The design, built from a panel whose outcomes of the treated time are hidden."""
     blinded = None if panel is None else panel.blinded(getattr(method.options, "anticipation", 0))
-    return method.design.build(DesignRequest(plan=plan, options=method.design_options, panel=blinded))
+    return method.design.build(DesignRequest(plan=plan.without_file(), options=method.design_options, panel=blinded))
 
 
 def _keys(plan: EvaluationPlan, method: Method, specification: str) -> tuple[EstimateKey, ...]:

@@ -77,7 +77,7 @@ def write_lock(plan: EvaluationPlan) -> Path:
     try:
         part.write_bytes(canonical_json(lock))
         try:
-            _place(part, path)
+            place_new(part, path)
         except FileExistsError:
             _same_or_refused(path, plan)
         finally:
@@ -94,7 +94,7 @@ def write_lock(plan: EvaluationPlan) -> Path:
     return path
 
 
-def _place(part: Path, path: Path) -> None:
+def place_new(part: Path, path: Path) -> None:
     """Give the finished file its name. Raises FileExistsError when something is there: a lock is never replaced."""
     try:
         os.link(part, path)  # unlike a rename, a link refuses to replace what is there

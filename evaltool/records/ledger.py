@@ -20,6 +20,7 @@ LedgerReason = Literal[
     "outside_support",
     "unmatched",
     "excluded_donor",
+    "dropped_since_lock",
 ]
 
 

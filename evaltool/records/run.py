@@ -16,6 +16,7 @@ from evaltool.records.ledger import Ledger
 from evaltool.records.lock import LockStatus
 from evaltool.records.panel import DataIdentity
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
+from evaltool.records.sign_off import SignOff
 
 
 class NumericProfile(Record):
@@ -45,6 +46,8 @@ class Run(Record):
     seed: int
     versions: dict[str, str]
     profile: NumericProfile
+    sign_offs: tuple[SignOff, ...] = ()
+    """Recorded judgements on checks that asked for one, in the order of the acts; the decision takes them in."""
 
     @property
     def estimate(self) -> Estimate:

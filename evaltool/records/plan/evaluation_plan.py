@@ -57,6 +57,12 @@ class EvaluationPlan(Record):
         plan._path = path  # noqa: SLF001 - its own private attribute on its own copy
         return plan
 
+    def without_file(self) -> EvaluationPlan:
+        """The same plan without the file it came from: nothing in it leads to the data."""
+        plan = self.model_copy()
+        plan._path = None  # noqa: SLF001 - same
+        return plan
+
     @property
     def path(self) -> Path | None:
         """The file this plan was read from; data paths are relative to its folder."""
