@@ -23,6 +23,7 @@ NOUNS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "clusters": {"da": ("klynge", "klynger"), "en": ("cluster", "clusters")},
     "periods": {"da": ("periode", "perioder"), "en": ("period", "periods")},
     "days": {"da": ("dag", "dage"), "en": ("day", "days")},
+    "fits": {"da": ("beregning", "beregninger"), "en": ("fit", "fits")},
 }
 """What gates count: singular and plural."""
 

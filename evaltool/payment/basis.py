@@ -17,6 +17,14 @@ TIE = Decimal("1e-8")
 
 
 @dataclass(frozen=True, slots=True)
+class TieEnd:
+    """The figure and the lower bound that must exceed zero under one choice between equals."""
+
+    value: Decimal
+    lower: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """The figure a rule compares: rounded when the contract says so, with the zone its last digits span."""
 
@@ -29,6 +37,8 @@ class Figure:
     """Lower bound that must exceed zero; None when the basis asks for no significance."""
     tolerance: Decimal
     trace: tuple[TraceStep, ...]
+    over_ties: tuple[TieEnd, ...] = ()
+    """The figure at both ends of the range over choices between equals; empty where the design leaves none open."""
 
     @property
     def qualifies(self) -> bool:
@@ -83,7 +93,23 @@ def figure(request: RuleRequest, evidence: Evidence) -> Figure | Absent:
         lower=significance,
         tolerance=tolerance,
         trace=tuple(trace),
+        over_ties=_over_ties(request, evidence, before, significance),
     )
+
+
+def _over_ties(
+    request: RuleRequest, evidence: Evidence, before: Decimal, significance: Decimal | None
+) -> tuple[TieEnd, ...]:
+    """The figure at both ends of the point's range over choices between equals; bounds move with the point."""
+    ends = []
+    for end in (evidence.tie_lower, evidence.tie_upper):
+        if end is None:
+            return ()
+        moved = end - evidence.point
+        rounding = request.rule.estimate_rounding
+        value = before + moved if rounding is None else round_places(before + moved, rounding.places, rounding.mode)
+        ends.append(TieEnd(value=value, lower=None if significance is None else significance + moved))
+    return tuple(ends)
 
 
 def compare(request: RuleRequest, found: Figure, threshold: Decimal) -> Comparison:
@@ -91,9 +117,9 @@ def compare(request: RuleRequest, found: Figure, threshold: Decimal) -> Comparis
 
     A tie is a floating-point figure whose zone of ± ``tolerance`` holds the threshold (after the contract's
     rounding, where that zone straddles a rounding boundary at the threshold), or whose lower bound lies as near
-    to zero.
+    to zero. It is crossed when the ends of its range over choices between equals are not both on the same side.
     """
-    beyond = found.value >= threshold if request.rule.inclusive else found.value > threshold
+    beyond = _beyond(request, found.value, threshold)
     inside = found.low <= threshold <= found.high
     unsure = inside and found.low != found.high if found.rounded else inside and found.tolerance > 0
     edge = found.lower is not None and found.tolerance > 0 and abs(found.lower) <= found.tolerance
@@ -103,7 +129,18 @@ def compare(request: RuleRequest, found: Figure, threshold: Decimal) -> Comparis
         threshold=threshold,
         reached=beyond and found.qualifies,
         tie=unsure or edge,
+        crossed=len({_reached(request, end, threshold) for end in found.over_ties}) > 1,
     )
+
+
+def _beyond(request: RuleRequest, value: Decimal, threshold: Decimal) -> bool:
+    """Whether a value reaches the threshold, inclusive or strict as the rule says."""
+    return value >= threshold if request.rule.inclusive else value > threshold
+
+
+def _reached(request: RuleRequest, end: TieEnd, threshold: Decimal) -> bool:
+    """Whether the figure under one choice between equals would count as having reached the threshold."""
+    return _beyond(request, end.value, threshold) and (end.lower is None or end.lower > 0)
 
 
 def compared(request: RuleRequest, comparison: Comparison) -> TraceStep:

@@ -4,7 +4,8 @@ Steps 1–3 may stop; 4–8 all run, and one whose inputs are absent records NOT
 (1) due? (2) locked? (3) gates, else the contract's own fallback, else NOT_DECIDABLE and never NO_PAYMENT, since
 failing to measure is not failing to deliver; (4) mechanisms on the stated basis; (5) sum, caps, offset, earlier
 payments, rounding, payers; (6) reviews without a sign-off make it PROVISIONAL; (7) fewer than 90 % of the
-pre-registered specifications agreeing makes it DECISION_FRAGILE; (8) floating-point figures on a threshold: REFER.
+pre-registered specifications agreeing makes it DECISION_FRAGILE; (8) floating-point figures on a threshold, or figures
+that a choice between equals moves across one: REFER.
 """
 
 from __future__ import annotations
@@ -256,15 +257,18 @@ def _sensitivity(minutes: Minutes, end: Conclusion) -> None:
 
 
 def _tie(minutes: Minutes, end: Conclusion) -> None:
-    """Step 8: a floating-point figure on a threshold is referred to people."""
+    """Step 8: a figure on a threshold, or moved across one by a choice between equals, is referred to people."""
     met = [comparison for outcome in end.outcomes for comparison in outcome.result.comparisons]
     if end.settlement is None or not met:
         minutes.note("NOT_APPLICABLE", {"why": "no_figure"})
         return
     ties = [comparison for comparison in met if comparison.tie]
+    crossed = [comparison for comparison in met if comparison.crossed]
     detail: dict[str, Value] = {"comparisons": len(met), "ties": len(ties), "tolerance": TIE}
-    minutes.note("APPLIED" if ties else "PASS", detail)
-    if ties:
+    if crossed:
+        detail["crossed"] = len(crossed)
+    minutes.note("APPLIED" if ties or crossed else "PASS", detail)
+    if ties or crossed:
         minutes.flags.append("REFER")
 
 

@@ -16,6 +16,7 @@ from evaltool.records.evidence import EstimateKey, Evidence
 from evaltool.records.mechanism import RuleRequest
 
 POOLED = "pooled"
+TIES = ("tie_lower", "tie_upper")
 INDEPENDENT = "independent_cohorts"
 """The assumption behind the pooled standard error, as the trace names it."""
 
@@ -36,16 +37,27 @@ def pool(request: RuleRequest, *, equal_weights: bool) -> tuple[Figure, tuple[Tr
         product: dict[str, Value] = {"weight": weight, "value": item.point, "product": weight * item.point}
         steps.append(step("pooled.weight", {"rule": rule, "cohort": item.key.cohort, **product}))
     value = summed / total
+    ends = [_tie_end(weights, request.evidence, upper=upper) for upper in (False, True)]
     error = _standard_error(weights, request.evidence)
     critical = _critical_value(request.evidence)
     lower = None if error is None or critical is None else value - critical * error
-    found = figure(request, _as_evidence(request, value, lower, error))
+    pooled = _as_evidence(request, value, lower, error).model_copy(update=dict(zip(TIES, ends, strict=True)))
+    found = figure(request, pooled)
     if isinstance(found, Absent):
         return found
     values: dict[str, Value] = {"rule": rule, "total_weight": total, "value": value, "standard_error": error}
     values |= {"critical_value": critical, "lower": lower, "equal_weights": equal_weights}
     steps.append(step("pooled.value", {**values, "assumption": None if error is None else INDEPENDENT}))
     return found, tuple(steps)
+
+
+def _tie_end(weights: tuple[Decimal, ...], evidence: tuple[Evidence, ...], *, upper: bool) -> Decimal | None:
+    """The pooled figure when every cohort's choices between equals go the same way; None when no cohort has any."""
+    ends = [item.tie_upper if upper else item.tie_lower for item in evidence]
+    if all(end is None for end in ends):
+        return None
+    moved = (item.point if end is None else end for item, end in zip(evidence, ends, strict=True))
+    return sum((w * end for w, end in zip(weights, moved, strict=True)), Decimal(0)) / sum(weights, Decimal(0))
 
 
 def _as_evidence(request: RuleRequest, value: Decimal, lower: Decimal | None, error: Decimal | None) -> Evidence:

@@ -47,15 +47,16 @@ class Evaluation:
 
 
 def all_gates(evaluation: Evaluation) -> tuple[GateResult, ...]:
-    """Every default gate and every gate the contract names, in the order of the gate table.
+    """Every default gate of the method's family and every gate the contract names, in the order of the gate table.
 
     Raises RunError when a gate whose consequence is ``stop`` does not pass.
     """
     asked = {gate.name: gate for gate in evaluation.plan.gate}
+    family = evaluation.method.estimator.capabilities.family
     results = tuple(
         _one_gate(evaluation, plugin.name, asked.get(plugin.name))
         for plugin in registry.gates()
-        if plugin.default_on or plugin.name in asked
+        if plugin.expected(family) or plugin.name in asked
     )
     stopped = [r for r in results if r.consequence == "stop" and r.verdict in {"FAIL", "CANNOT_TELL"}]
     if stopped:

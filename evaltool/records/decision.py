@@ -44,6 +44,8 @@ Reason = Literal[
     "FEW_CLUSTERS",
     "MONITORING_ONLY",
     "BASIS_ABSENT",
+    "ONE_DONOR_DECIDES",
+    "TIES_DECIDE",
 ]
 STATES: tuple[State, ...] = get_args(State)
 FLAGS: tuple[Flag, ...] = get_args(Flag)

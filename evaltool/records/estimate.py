@@ -177,6 +177,7 @@ class Estimate(Readable, Record):
                 raise ValueError(message)
             value, se, interval = self.relative.value, self.relative.se, self.relative.interval
             p_value = self.relative.p_value
+        over = self.over_ties(scale=scale)
         good = 1 if direction == "increase" or self.kind == "verified_count" else -1
         ends = sorted((good * interval.lower, good * interval.upper)) if interval else None
         return Evidence(
@@ -192,7 +193,36 @@ class Estimate(Readable, Record):
             units=self.counts.treated,
             weight=weight,
             absent=self.absent,
+            tie_lower=None if over is None else decimal_of(min(good * end for end in over)),
+            tie_upper=None if over is None else decimal_of(max(good * end for end in over)),
         )
+
+    def over_ties(self, *, scale: Literal["absolute", "relative"]) -> tuple[float, float] | None:
+        """Smallest and largest effect over choices between equals, in the outcome's own sign; None without any.
+
+        Read from the conventions ``tie_lower`` and ``tie_upper``.
+        """
+        ends = (self.conventions.get("tie_lower"), self.conventions.get("tie_upper"))
+        found = [float(end) for end in ends if isinstance(end, float | int)]
+        if len(found) < len(ends):
+            return None
+        turned = [self.on_scale(end, scale=scale) for end in found]
+        return min(turned), max(turned)
+
+    def on_scale(self, effect: float, *, scale: Literal["absolute", "relative"]) -> float:
+        """Another effect on the same treated units, in the outcome's own sign, on the plan's scale.
+
+        A relative effect over the counterfactual moves its denominator too (observed − effect), unless that would not
+        be positive: then the headline's is kept. Raises ValueError when no relative effect was computed.
+        """
+        if scale == "absolute":
+            return effect
+        if self.relative is None:
+            message = f"{self.key}: a relative effect was asked for and not computed"
+            raise ValueError(message)
+        moved = 0.0 if self.observed is None else self.observed - effect
+        keeps = self.relative.denominator == "baseline" or moved <= 0
+        return effect / (self.relative.denominator_value if keeps else moved)
 
     def _read(self) -> Estimate:
         """Itself: everything under the names of linearmodels is read from here."""

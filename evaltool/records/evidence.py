@@ -49,6 +49,9 @@ class Evidence(Record):
     """Agreed weight of the cohort in a pooled test."""
     absent: Text | None = None
     """Reason code and sentence when there is no standard error."""
+    tie_lower: Exact | None = None
+    """Smallest value ``point`` takes over the choices between equals that a design leaves open; None without any."""
+    tie_upper: Exact | None = None
 
     @property
     def significant(self) -> bool | None:

@@ -30,7 +30,9 @@ class RuleRequest:
 class Comparison(Record):
     """One meeting of a figure with a threshold.
 
-    ``tie`` is True when a floating-point figure lies so near the threshold that its last digits decide.
+    ``tie`` is True when a floating-point figure lies so near the threshold that its last digits decide; ``crossed``
+    when the figure reaches the threshold under one choice between equals that the design leaves open and not under
+    another.
     """
 
     cohort: Text
@@ -39,6 +41,7 @@ class Comparison(Record):
     threshold: Exact
     reached: bool
     tie: bool = False
+    crossed: bool = False
 
 
 class MechanismResult(Record):

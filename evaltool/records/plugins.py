@@ -132,3 +132,9 @@ class GatePlugin:
     source: str
     applies: Callable[[Capabilities, EvaluationPlan], tuple[str, str] | None]
     check: Callable[[GateContext], GateResult]
+    families: tuple[str, ...] | None = None
+    """Method families in whose gate table a default gate stands (None: all); elsewhere only a contract asks for it."""
+
+    def expected(self, family: str) -> bool:
+        """Whether a method of this family gets the gate without the contract naming it."""
+        return self.default_on and (self.families is None or family in self.families)

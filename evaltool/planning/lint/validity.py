@@ -13,6 +13,18 @@ POWER = 0.8
 """Power of the minimum detectable effect."""
 GATE_REASONS: dict[str, Reason] = {
     "minimum_sample": "N_MIN",
+    "matched_share": "OVERLAP_FAIL",
+    "overlap": "OVERLAP_FAIL",
+    "balance": "BALANCE_FAIL",
+    "effective_sample_size": "OVERLAP_FAIL",
+    "largest_weight_share": "OVERLAP_FAIL",
+    "estimand_changed": "ESTIMAND_CHANGED",
+    "attrition": "ATTRITION_HIGH",
+    "linkage": "LINKAGE_LOW",
+    "prefit": "PREFIT_POOR",
+    "placebo_in_space": "PLACEBO_FAIL",
+    "leave_one_out": "ONE_DONOR_DECIDES",
+    "tie_range": "TIES_DECIDE",
     "placebo_in_time": "PLACEBO_FAIL",
     "few_clusters": "FEW_CLUSTERS",
     "disclosure": "DISCLOSURE_BLOCK",
@@ -84,7 +96,7 @@ def no_fallback(reading: Reading) -> Iterable[Finding]:
             continue
         own = stated.get(plugin.name)
         consequence = (own.consequence if own else None) or plugin.consequence
-        if consequence == "block" and (plugin.default_on or own is not None):
+        if consequence == "block" and (plugin.expected(can.family) or own is not None):
             sentence = f"The gate {plugin.name} may block ({reason}), and no fallback says what happens then."
             fix = f'Add a [[fallback]] with on = ["{reason}"] and an action; without one nothing is decided.'
             yield warning("LINT_NO_FALLBACK", "fallback", sentence, fix)
