@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas as pd
 import statsmodels.api as sm
 
 from evaltool.errors import Fault, Place, RunError
@@ -20,18 +21,13 @@ SCORE_TOLERANCE = 1e-8
 def difference_again(request: EstimationRequest, covariates: tuple[str, ...]) -> SecondOpinion:
     """Scores first (they must agree to 1e-8 of their scale), then the effect given the sets.
 
+    When units are gone since the design was locked, the scores cannot be fitted again: the sealed ones are taken.
+
     Raises RunError (RUN_SCORES_DISAGREE).
     """
     panel, weights, facts = data_of(request)
-    score = weights["score"].to_numpy(dtype=np.float64)
-    try:
-        gap = float(np.max(np.abs(_scores(panel, facts) - score)))
-    except (Warning, np.linalg.LinAlgError) as error:
-        what = f"statsmodels could not fit the score: {error}"
-        raise _disagree(what) from error
-    if gap > SCORE_TOLERANCE * max(1.0, float(np.max(np.abs(score)))):
-        what = f"the propensity score and statsmodels' differ by up to {gap:.3g}"
-        raise _disagree(what)
+    complete = len(weights) == facts.treated_submitted + facts.comparison_submitted
+    scores = _scores_again(panel, weights, facts) if complete else "the sealed scores, since units are gone"
     own = weights.loc[weights["weight"] > 0.0, ["unit", "weight"]]
     frame = panel.frame.merge(own.rename(columns={"weight": "share"}), on="unit", how="inner")
     design = sm.add_constant(
@@ -41,8 +37,22 @@ def difference_again(request: EstimationRequest, covariates: tuple[str, ...]) ->
     fit = sm.WLS(frame[f"y.{request.outcome.id}"].to_numpy(dtype=float), design, weights=frame["share"]).fit()
     return SecondOpinion(
         value=float(fit.params[1]),
-        by=f"statsmodels.Logit for the scores (largest difference {gap:.1e}), statsmodels.WLS on the matched sets",
+        by=f"{scores}, statsmodels.WLS on the matched sets",
     )
+
+
+def _scores_again(panel: Panel, weights: pd.DataFrame, facts: MatchSummary) -> str:
+    """How closely another fit of the scores agrees. Raises RunError when it does not."""
+    score = weights["score"].to_numpy(dtype=np.float64)
+    try:
+        gap = float(np.max(np.abs(_scores(panel, facts) - score)))
+    except (Warning, np.linalg.LinAlgError) as error:
+        what = f"statsmodels could not fit the score: {error}"
+        raise _disagree(what) from error
+    if gap > SCORE_TOLERANCE * max(1.0, float(np.max(np.abs(score)))):
+        what = f"the propensity score and statsmodels' differ by up to {gap:.3g}"
+        raise _disagree(what)
+    return f"statsmodels.Logit for the scores (largest difference {gap:.1e})"
 
 
 def _disagree(what: str) -> RunError:
