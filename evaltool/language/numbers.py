@@ -8,6 +8,7 @@ binary noise. Every function raises ValueError for a number that is not finite: 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Literal
@@ -19,6 +20,8 @@ MILLION = Decimal(1_000_000)
 SIGNIFICANT = 4
 """Significant digits when the caller states no number of decimals."""
 SCIENTIFIC_BELOW = Decimal("0.0001")
+INDEX = "PCT"
+"""Where a currency stands: amounts are per cent of the highest payment."""
 SMALLEST_P = Decimal("0.001")
 _WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -42,6 +45,13 @@ def number(value: Number, lang: str, digits: int | None = None) -> str:
         return _scientific(exact, lang)
     decimals = max(0, SIGNIFICANT - 1 - exact.adjusted())
     return _grouped(_stripped(_rounded(exact, decimals)), lang)
+
+
+def decimals_for(values: Iterable[Number], significant: int = SIGNIFICANT) -> int:
+    """The decimals that give the largest of ``values`` so many significant digits, so that a column lines up."""
+    sizes = [abs(_decimal(value)) for value in values]
+    top = max((size for size in sizes if size), default=Decimal(1))
+    return 0 if all(size == size.to_integral_value() for size in sizes) else max(0, significant - 1 - top.adjusted())
 
 
 def percent(value: Number, lang: str, digits: int = 1) -> str:
@@ -135,7 +145,12 @@ def _scientific(value: Decimal, lang: str) -> str:
 
 
 def _with_currency(text: str, currency: str, lang: str) -> str:
-    """The currency where the language puts it: ``kr.`` behind in Danish for DKK, the code in front in English."""
+    """The currency where the language puts it: ``kr.`` behind in Danish for DKK, the code in front in English.
+
+    ``PCT`` is no currency but an index, 100 being the highest payment; it reads as a share of that.
+    """
+    if currency == INDEX:
+        return f"{text}{NO_BREAK}pct. af det højeste beløb" if lang == "da" else f"{text}% of the maximum"
     if lang == "da":
         return f"{text}{NO_BREAK}{'kr.' if currency == 'DKK' else currency}"
     return f"{currency}{NO_BREAK}{text}"

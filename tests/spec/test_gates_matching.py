@@ -1,0 +1,722 @@
+"""The gates on matched designs: every verdict, with the arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pytest
+from gate_world import ask, can, design, estimate, plan, relative, rule, why_not
+from scipy import optimize, stats
+
+from evaltool import registry
+from evaltool.errors import PlanError
+from evaltool.gates._wwc import CAUTIOUS, OPTIMISTIC, boundary
+from evaltool.records.design import BalanceRow, Design, MatchSummary
+from evaltool.records.estimate import Counts, Estimate, Relative
+from evaltool.records.gate import GateResult
+from evaltool.records.ledger import Ledger, LedgerEntry, LedgerReason
+from evaltool.records.panel import DataIdentity, Panel
+
+WEIGHTED = can(family="weighted", designs=("matching.nearest",), covariates=True, path=False, placebo_in_time=False)
+DID = can()
+MATCHING_GATES = {
+    *("matched_share", "overlap", "balance", "effective_sample_size", "largest_weight_share", "tie_range"),
+    *("estimand_changed", "attrition", "linkage"),
+}
+
+
+def row(
+    covariate: str = "age",
+    smd: float | None = 0.0,
+    *,
+    ratio: float | None = 1.0,
+    kind: Literal["score", "continuous", "binary"] = "continuous",
+) -> BalanceRow:
+    """One row of a balance table after matching."""
+    return BalanceRow(
+        covariate=covariate,
+        kind=kind,
+        smd_before=1.0,
+        smd_after=smd,
+        denominator=2.5,
+        variance_ratio_before=None if kind == "binary" else 1.0,
+        variance_ratio_after=None if kind == "binary" else ratio,
+        ks_before=0.5,
+        ks_after=0.1,
+    )
+
+
+def matched(**changes: object) -> Design:
+    """A matching of 100 treated with 100 comparison units in which nothing is wrong."""
+    whole: dict[str, object] = {
+        "estimand": "ATT",
+        "treated_submitted": 100,
+        "treated_matched": 100,
+        "comparison_submitted": 4000,
+        "comparison_matched": 100,
+        "matched_share": 1.0,
+        "sets": 100,
+        "effective_n": 100.0,
+        "largest_weight_share": 0.01,
+        "common_support": 1.0,
+        "largest_distance": 0.01,
+        "tied_units": 0,
+        "equidistant_choices": 0,
+        "conventions": {},
+        "covariates": ("age", "income"),
+        "scale": "probability",
+        "balance": (row(),),
+        **changes,
+    }
+    made = design({1: 100, None: 100})
+    summary = made.summary.model_copy(update={"matching": MatchSummary.model_validate(whole)})
+    return Design(summary=summary, roster=made.roster, ledger=made.ledger)
+
+
+def on(name: str, **changes: object) -> GateResult:
+    """The gate's answer on a matched design with changes to the world."""
+    return ask(name, **{"capabilities": WEIGHTED, "design": matched(), **changes})
+
+
+def text(found: GateResult) -> str:
+    """The sentence in English."""
+    return found.sentence.in_language("en")
+
+
+# where these gates stand ----------------------------------------------------------------------------------------
+
+
+def test_they_stand_in_the_table_of_matching_and_of_nothing_else() -> None:
+    for name in MATCHING_GATES:
+        gate = registry.gate(name)
+        assert gate.expected("weighted")
+        assert not any(gate.expected(f) for f in ("did", "measured", "published", "counterfactual")), name
+        assert why_not(name, WEIGHTED, plan(data={"source": "csv", "path": "a.csv"})) is None
+
+
+@pytest.mark.parametrize("name", sorted(MATCHING_GATES - {"estimand_changed", "attrition", "linkage"}))
+def test_a_contract_that_names_one_for_another_method_is_told_why_not(name: str) -> None:
+    assert why_not(name, DID) == ("Metoden matcher ikke enheder.", "The method does not match units.")
+
+
+@pytest.mark.parametrize("name", ["estimand_changed", "attrition", "linkage"])
+def test_some_can_be_asked_for_with_any_effect_on_units(name: str) -> None:
+    data = plan(data={"source": "csv", "path": "a.csv"})
+    assert why_not(name, DID, data) is None
+    for other, stated in (
+        (DID, plan()),
+        (can(family="published"), data),
+        (can(kind="change", family="measured"), data),
+    ):
+        assert why_not(name, other, stated) is not None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["matched_share", "overlap", "balance", "effective_sample_size", "largest_weight_share", "estimand_changed"],
+)
+def test_a_design_without_an_account_of_its_matching_cannot_be_judged(name: str) -> None:
+    found = on(name, design=design({1: 100, None: 100}))
+    assert (found.verdict, found.statistic, found.blocks) == ("CANNOT_TELL", None, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("matched_share", {"good": "0.7"}),  # fair stays 0.80
+        ("overlap", {"fair": "0.96"}),
+        ("largest_weight_share", {"fair": "0.05"}),
+        ("balance", {"fair": "0.01"}),
+    ],
+)
+def test_limits_that_leave_no_room_for_a_review_are_refused(name: str, options: Mapping[str, str]) -> None:
+    with pytest.raises(PlanError, match="fair must not be"):
+        on(name, options=options)
+
+
+# matched share, overlap, weights --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("matched_units", "of", "verdict", "limit"),
+    [
+        (100, 100, "PASS", 0.90),
+        (90, 100, "PASS", 0.90),
+        (9, 10, "PASS", 0.90),
+        (89, 100, "REVIEW", 0.90),
+        (80, 100, "REVIEW", 0.90),
+        (79, 100, "FAIL", 0.80),
+        (799_999, 1_000_000, "FAIL", 0.80),
+        (0, 10, "FAIL", 0.80),
+    ],
+)
+def test_matched_share(matched_units: int, of: int, verdict: str, limit: float) -> None:
+    found = on("matched_share", design=matched(treated_matched=matched_units, treated_submitted=of))
+    assert (found.verdict, found.statistic, found.threshold) == (verdict, matched_units / of, limit)
+    assert found.reason == (None if verdict == "PASS" else "OVERLAP_FAIL")
+    assert found.blocks == (verdict == "FAIL")
+
+
+def test_a_contract_may_ask_for_more() -> None:
+    found = on("matched_share", design=matched(treated_matched=95), options={"good": "0.99"}, overridden=True)
+    assert (found.verdict, found.threshold, found.overridden) == ("REVIEW", 0.99, True)
+    assert text(found) == "95 of 100 treated units (95.0%) found a match; the limit is 99%."
+    assert found.sentence.in_language("da").startswith("95 af 100 i indsatsgruppen")
+
+
+@pytest.mark.parametrize(
+    ("share", "verdict", "limit"),
+    [(1.0, "PASS", 0.95), (0.95, "PASS", 0.95), (0.94, "REVIEW", 0.95), (0.80, "REVIEW", 0.95), (0.79, "FAIL", 0.80)],
+)
+def test_overlap(share: float, verdict: str, limit: float) -> None:
+    found = on("overlap", design=matched(common_support=share))
+    assert (found.verdict, found.statistic, found.threshold) == (verdict, share, limit)
+    assert found.reason == (None if verdict == "PASS" else "OVERLAP_FAIL")
+
+
+@pytest.mark.parametrize(
+    ("share", "verdict", "limit"),
+    [
+        (0.01, "PASS", 0.10),
+        (0.1, "PASS", 0.10),
+        (math.nextafter(0.1, 1), "PASS", 0.10),  # the last bit of a sum of weights decides nothing
+        (0.11, "REVIEW", 0.10),
+        (0.25, "REVIEW", 0.10),
+        (0.26, "FAIL", 0.25),
+        (1.0, "FAIL", 0.25),
+    ],
+)
+def test_largest_weight_share(share: float, verdict: str, limit: float) -> None:
+    found = on("largest_weight_share", design=matched(largest_weight_share=share))
+    assert (found.verdict, found.statistic, found.threshold) == (verdict, share, limit)
+
+
+@pytest.mark.parametrize(
+    ("effective", "units", "verdict", "limit"),
+    [
+        (100.0, 100, "PASS", 50.0),  # half of 100
+        (50.0, 100, "PASS", 50.0),
+        (49.9, 100, "REVIEW", 50.0),
+        (30.0, 100, "REVIEW", 50.0),
+        (29.9, 100, "FAIL", 30.0),
+        (30.0, 30, "PASS", 30.0),  # half would be 15: the minimum is the limit that counts
+        (29.0, 29, "FAIL", 30.0),
+    ],
+)
+def test_effective_sample_size(effective: float, units: int, verdict: str, limit: float) -> None:
+    found = on("effective_sample_size", design=matched(effective_n=effective, comparison_matched=units))
+    assert (found.verdict, found.statistic, found.threshold) == (verdict, effective, limit)
+
+
+def test_a_share_that_is_no_number_cannot_be_judged() -> None:
+    found = on("largest_weight_share", design=matched()).model_copy()
+    assert found.verdict == "PASS"
+    broken = matched().summary.matching
+    assert broken is not None
+    summary = matched().summary.model_copy(update={"matching": broken.model_copy(update={"effective_n": math.inf})})
+    with pytest.raises(ValueError, match="finite"):
+        on("effective_sample_size", design=Design(summary=summary))
+
+
+# balance --------------------------------------------------------------------------------------------------------
+
+
+def adjusting(*covariates: str) -> object:
+    """A plan whose estimator adjusts for these columns."""
+    return plan(estimator={"method": "weighted.difference", "options": {"covariates": list(covariates)}})
+
+
+BALANCE = [
+    # rows, adjusted for, verdict, statistic, threshold
+    ([row(smd=0.0)], (), "PASS", 0.0, 0.05),
+    ([row(smd=-0.05)], (), "PASS", 0.05, 0.05),
+    ([row(smd=0.06)], (), "REVIEW", 0.06, 0.05),
+    ([row(smd=-0.06)], (), "REVIEW", 0.06, 0.05),
+    ([row(smd=0.06)], ("age",), "PASS", 0.06, 0.25),
+    ([row(smd=0.25)], ("age",), "PASS", 0.25, 0.25),
+    ([row(smd=0.25)], ("income",), "REVIEW", 0.25, 0.05),
+    ([row(smd=0.26)], ("age",), "FAIL", 0.26, 0.25),
+    ([row(smd=0.01), row("income", -0.26)], ("age", "income"), "FAIL", 0.26, 0.25),
+    # the largest difference is adjusted for; a smaller one is not and decides
+    ([row(smd=0.24), row("income", 0.06)], ("age",), "REVIEW", 0.06, 0.05),
+    # the score counts as adjusted for when both of its covariates are
+    ([row("propensity score", 0.2, kind="score")], ("age",), "REVIEW", 0.2, 0.05),
+    ([row("propensity score", 0.2, kind="score")], ("age", "income"), "PASS", 0.2, 0.25),
+    ([row("sex", 0.03, kind="binary")], (), "PASS", 0.03, 0.05),
+    ([row(smd=None), row("income", 0.3)], (), "FAIL", 0.3, 0.25),
+]
+
+
+@pytest.mark.parametrize(("rows", "covariates", "verdict", "statistic", "threshold"), BALANCE)
+def test_balance(
+    rows: Sequence[BalanceRow], covariates: tuple[str, ...], verdict: str, statistic: float, threshold: float
+) -> None:
+    found = on("balance", plan=adjusting(*covariates), design=matched(balance=tuple(rows)))
+    assert (found.verdict, found.statistic, found.threshold) == (verdict, statistic, threshold)
+    assert found.reason == (None if verdict == "PASS" else "BALANCE_FAIL")
+    assert "(of all treated, 2.5)" in text(found), "the denominator is printed"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "verdict", "limit"),
+    [(0.5, "PASS", 0.05), (2.0, "PASS", 0.05), (0.49, "REVIEW", 0.5), (2.01, "REVIEW", 2.0), (0.0, "REVIEW", 0.5)],
+)
+def test_a_variance_ratio_asks_for_a_review_even_when_adjusted_for(ratio: float, verdict: str, limit: float) -> None:
+    found = on("balance", plan=adjusting("age"), design=matched(balance=(row(smd=0.02, ratio=ratio),)))
+    assert (found.verdict, found.threshold) == (verdict, limit)
+    assert found.statistic == (0.02 if verdict == "PASS" else ratio)
+    assert found.statistic_name.in_language("en").startswith("variance" if verdict == "REVIEW" else "largest")
+
+
+def test_the_variance_ratio_farthest_from_one_is_told() -> None:
+    rows = (row("a", ratio=2.5), row("b", ratio=0.3), row("c", ratio=1.0))  # 1/0.3 = 3.33 > 2.5
+    found = on("balance", design=matched(balance=rows))
+    assert (found.statistic, found.threshold) == (0.3, 0.5)
+    assert text(found).startswith("b varies 0.3 times as much")
+
+
+def test_a_larger_difference_outweighs_a_variance_ratio() -> None:
+    found = on("balance", design=matched(balance=(row(smd=0.01, ratio=9.0), row("b", 0.2))))
+    assert (found.verdict, found.statistic, found.threshold) == ("REVIEW", 0.2, 0.05)
+
+
+def test_a_variance_ratio_that_cannot_be_computed_asks_for_a_review() -> None:
+    found = on("balance", design=matched(balance=(row(smd=0.01, ratio=None),)))
+    assert (found.verdict, found.statistic) == ("REVIEW", 0.01)
+    assert "cannot be computed" in text(found)
+
+
+def test_a_difference_that_cannot_be_standardised_is_not_judged() -> None:
+    found = on("balance", design=matched(balance=(row(smd=None), row("income", 0.2))))
+    assert (found.verdict, found.statistic, found.blocks) == ("CANNOT_TELL", None, True)
+    assert text(found).startswith("age does not vary")
+
+
+def test_balance_tells_the_whole_table_and_counts_what_is_noted() -> None:
+    rows = (row(smd=0.11), row("income", 0.1), row("sex", 0.24, kind="binary"))
+    found = on("balance", plan=adjusting("age", "income", "sex"), design=matched(balance=rows))
+    assert found.verdict == "PASS"
+    assert "2 of 3 are above 0.1." in text(found)
+    table = found.evidence["rows"]
+    assert isinstance(table, list)
+    assert [r["adjusted_for"] for r in table if isinstance(r, dict)] == [True, True, True]
+    assert found.evidence["denominator"] == "standard deviation of all treated before matching"
+
+
+def test_an_estimator_that_cannot_adjust_adjusts_for_nothing() -> None:
+    found = on(
+        "balance", plan=adjusting("age"), capabilities=can(family="weighted"), design=matched(balance=(row(smd=0.2),))
+    )
+    assert found.verdict == "REVIEW"
+
+
+def test_a_balance_table_without_rows_is_none() -> None:
+    assert on("balance", design=matched(balance=())).verdict == "CANNOT_TELL"
+
+
+# estimand -------------------------------------------------------------------------------------------------------
+
+
+def seen_in_design(value: object) -> object:
+    """A plan whose design states what happens to unmatched treated units."""
+    options = {} if value is None else {"unmatched_treated": value}
+    return plan(design={"method": "matching.nearest", "options": {"covariates": ["age"], **options}})
+
+
+@pytest.mark.parametrize(
+    ("found_match", "written", "gate", "verdict"),
+    [
+        (100, None, False, "PASS"),
+        (99, None, False, "FAIL"),  # the default "rename" was never written down
+        (99, "rename", False, "PASS"),
+        (99, "refuse", False, "FAIL"),
+        (99, None, True, "PASS"),
+    ],
+)
+def test_estimand_changed(found_match: int, written: str | None, gate: bool, verdict: str) -> None:
+    found = on(
+        "estimand_changed",
+        plan=seen_in_design(written),
+        design=matched(treated_matched=found_match),
+        options={"foreseen": gate},
+    )
+    assert (found.verdict, found.statistic, found.threshold) == (verdict, 100.0 - found_match, 0.0)
+    assert found.reason == (None if verdict == "PASS" else "ESTIMAND_CHANGED")
+    assert found.blocks == (verdict == "FAIL")
+
+
+def test_for_other_methods_treated_units_left_out_by_the_design_count() -> None:
+    found = ask("estimand_changed", design=design({3: 80, None: 120}, dropped={"treated": 2, "comparison": 5}))
+    assert (found.verdict, found.statistic) == ("FAIL", 2.0)
+    assert ask("estimand_changed", design=design({3: 80, None: 120}, dropped={"comparison": 5})).verdict == "PASS"
+
+
+# attrition ------------------------------------------------------------------------------------------------------
+
+
+def people(treated: int, comparison: int, *entries: LedgerEntry) -> Panel:
+    """A cross-section with so many still in it and a ledger of those who are not."""
+    n = treated + comparison
+    frame = pd.DataFrame({"unit": np.arange(n), "treated": np.arange(n) < treated, "weight": 1.0})
+    identity = DataIdentity(
+        source="test", fingerprint="0", rows=n, units=n, periods=(), never_coding="none", columns=()
+    )
+    return Panel(frame=frame, identity=identity, ledger=Ledger().plus(*entries))
+
+
+def lost(
+    arm: Literal["treated", "comparison", "both", "unknown"],
+    count: int,
+    *,
+    reason: LedgerReason = "missing_value_unit",
+    what: Literal["row", "unit", "cell"] = "unit",
+    members: Sequence[str] | None = None,
+) -> LedgerEntry:
+    """A ledger entry; ids are made up unless given."""
+    ids = tuple(f"{arm}-{i}" for i in range(min(count, 1000))) if members is None else tuple(members)
+    return LedgerEntry(stage="reading", reason=reason, what=what, arm=arm, count=count, members=ids)
+
+
+ATTRITION = [
+    # kept treated, kept comparison, lost treated, lost comparison, verdict, boundary told
+    (100, 100, 0, 0, "PASS", 0.057),
+    # 20 of 100 and 20 of 100: no difference, 20 per cent overall: 5.4 points
+    (80, 80, 20, 20, "PASS", 0.054),
+    # 22 and 17 of 100: 5 points at 19.5 per cent overall; the lower of 5.5 (19) and 5.4 (20) is 5.4
+    (78, 83, 22, 17, "PASS", 0.054),
+    # 23 and 17 of 100: 6 points at 20 per cent: over 5.4, within 10.0
+    (77, 83, 23, 17, "REVIEW", 0.054),
+    # 25 and 15 of 100: 10 points at 20 per cent: on the optimistic boundary
+    (75, 85, 25, 15, "REVIEW", 0.054),
+    # 26 and 15 of 100: 11 points at 20.5 per cent: over the lower of 10.0 and 9.9
+    (74, 85, 26, 15, "FAIL", 0.099),
+    # 60 and 60 of 100: no difference, but the cautious boundary ends at 57
+    (40, 40, 60, 60, "REVIEW", 0.0),
+    (34, 34, 66, 66, "FAIL", 0.0),
+]
+
+
+@pytest.mark.parametrize(("kept_t", "kept_c", "lost_t", "lost_c", "verdict", "limit"), ATTRITION)
+def test_attrition(kept_t: int, kept_c: int, lost_t: int, lost_c: int, verdict: str, limit: float) -> None:
+    entries = [lost(arm, n) for arm, n in (("treated", lost_t), ("comparison", lost_c)) if n]  # type: ignore[arg-type]
+    found = on("attrition", panel=people(kept_t, kept_c, *entries))
+    difference = abs(lost_t / (lost_t + kept_t) - lost_c / (lost_c + kept_c))
+    assert (found.verdict, found.threshold) == (verdict, pytest.approx(limit, abs=1e-15))
+    assert found.statistic == pytest.approx(difference, abs=1e-15)
+    assert found.reason == (None if verdict == "PASS" else "ATTRITION_HIGH")
+
+
+def test_a_contract_may_take_the_optimistic_boundary() -> None:
+    found = on(
+        "attrition",
+        panel=people(77, 83, lost("treated", 23), lost("comparison", 17)),
+        options={"boundary": "optimistic"},
+    )
+    assert (found.verdict, found.threshold) == ("PASS", 0.1)
+
+
+def test_units_of_unknown_arm_count_where_they_do_most_harm() -> None:
+    # treated: 10 of 100 known to be lost; 10 more unknown. To the treated: 20/110 - 0 = 18.2 points
+    found = on("attrition", panel=people(90, 100, lost("treated", 10), lost("unknown", 10)))
+    assert found.statistic == pytest.approx(20 / 110, abs=1e-15)
+    assert found.verdict == "FAIL"
+    assert "10 of unknown group" in text(found)
+    # the other way round: 10 known among the comparison, so the unknown go there too
+    other = on("attrition", panel=people(100, 90, lost("comparison", 10), lost("both", 10)))
+    assert other.statistic == pytest.approx(20 / 110, abs=1e-15)
+
+
+def test_what_a_design_rule_left_out_was_not_lost() -> None:
+    entries = (lost("treated", 50, reason="always_treated"), lost("comparison", 50, reason="unmatched"))
+    found = on("attrition", panel=people(100, 100, *entries, lost("treated", 50, what="cell")))
+    assert (found.verdict, found.statistic) == ("PASS", 0.0)
+
+
+def test_drops_after_the_design_was_sealed_are_attrition() -> None:
+    gone = design({1: 77, None: 83})
+    entry = LedgerEntry(stage="design", reason="dropped_since_lock", what="unit", arm="treated", count=23)
+    gone = Design(summary=gone.summary, roster=gone.roster, ledger=Ledger().plus(entry))
+    found = on("attrition", panel=people(77, 100), design=gone)
+    assert found.evidence["lost_treated"] == 23
+
+
+def test_a_unit_is_counted_once() -> None:
+    rows = lost("treated", 40, reason="missing_value_row", what="row", members=["a", "b"])  # 40 rows of 2 units
+    units = lost("treated", 2, members=["b", "c"])
+    there = lost("comparison", 3, reason="missing_value_row", what="row", members=["150"])  # still in the data
+    again = lost("unknown", 1, members=["a"])  # known from another row
+    nameless = lost("comparison", 4, reason="missing_value_row", what="row", members=[])
+    found = on("attrition", panel=people(100, 100, rows, units, there, again, nameless))
+    counted = [found.evidence[f"lost_{arm}"] for arm in ("treated", "comparison", "unknown")]
+    assert counted == [3, 4, 0]  # a, b, c; four without an id
+
+
+def test_a_ledger_that_lists_only_the_first_thousand_is_counted_by_its_own_figure() -> None:
+    units, rows = lost("treated", 1200), lost("comparison", 1300, reason="missing_value_row", what="row")
+    found = on("attrition", panel=people(5000, 5000, units, rows))
+    assert (found.evidence["lost_treated"], found.evidence["lost_comparison"]) == (1200, 1300)
+
+
+def frameless(**columns: object) -> Panel:
+    """A panel with other columns."""
+    base = people(1, 1)
+    return Panel(frame=pd.DataFrame(columns), identity=base.identity)
+
+
+@pytest.mark.parametrize("name", ["attrition", "linkage"])
+@pytest.mark.parametrize(
+    "panel",
+    [
+        None,
+        people(0, 5),
+        people(5, 0),
+        frameless(treated=[True, False]),
+        frameless(unit=[1, 2]),
+    ],
+)
+def test_without_units_in_both_groups_nothing_can_be_counted(name: str, panel: Panel | None) -> None:
+    found = on(name, panel=panel)
+    assert (found.verdict, found.statistic) == ("CANNOT_TELL", None)
+
+
+def test_in_a_panel_the_treated_are_those_who_start_within_it() -> None:
+    starts = {
+        "unit": [1, 1, 2, 2, 3, 3],
+        "period": [1, 2] * 3,
+        "first_treated": [2.0, 2.0, math.inf, math.inf, 9.0, 9.0],
+    }
+    found = on("attrition", panel=frameless(**starts))
+    assert (found.evidence["kept_treated"], found.evidence["kept_comparison"]) == (1, 2)
+    timeless = frameless(unit=[1, 2], first_treated=[2.0, math.inf])
+    assert on("attrition", panel=timeless).evidence["kept_treated"] == 1
+
+
+def test_the_boundaries_fall_and_the_cautious_one_lies_inside() -> None:
+    assert (len(CAUTIOUS), len(OPTIMISTIC)) == (58, 66)
+    assert all(Decimal(c) < Decimal(o) for c, o in zip(CAUTIOUS, OPTIMISTIC, strict=False))
+    for table in (CAUTIOUS, OPTIMISTIC):
+        falling = [Decimal(x) for x in table[10:]]
+        assert falling == sorted(falling, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("overall", "cautious", "optimistic"),
+    [
+        (Fraction(0), "0.057", "0.1"),
+        (Fraction(1, 5), "0.054", "0.1"),
+        (Fraction(18, 88), "0.053", "0.099"),  # 20.45 per cent: the lower of 20 and 21
+        (Fraction(1, 200), "0.057", "0.1"),  # rising there: the lower is the left one
+        (Fraction(57, 100), "0", "0.021"),
+        (Fraction(571, 1000), None, "0.019"),
+        (Fraction(65, 100), None, "0.003"),
+        (Fraction(66, 100), None, None),
+        (Fraction(1), None, None),
+    ],
+)
+def test_boundary(overall: Fraction, cautious: str | None, optimistic: str | None) -> None:
+    assert boundary(CAUTIOUS, overall) == (None if cautious is None else Fraction(cautious))
+    assert boundary(OPTIMISTIC, overall) == (None if optimistic is None else Fraction(optimistic))
+
+
+def bias_bound(overall: float, alphas: Sequence[float]) -> float:
+    """Difference in attrition, in points, at which Deke & Chiang's bias is 0.05 standard deviations.
+
+    An arm that keeps a share P of the highest on a latent normal variable of which the outcome holds α has a mean of
+    α·φ(Φ⁻¹(1 − P))/P; the bias is the difference of the two arms' means.
+    """
+
+    def mean(kept: float) -> float:
+        return float(stats.norm.pdf(stats.norm.ppf(1 - kept)) / kept)
+
+    def over(d: float) -> float:
+        return alphas[0] * mean(1 - overall - d / 2) - alphas[1] * mean(1 - overall + d / 2) - 0.05
+
+    return 100 * float(optimize.brentq(over, 0.0, min(2 * overall, 2 * (1 - overall)) - 1e-9))
+
+
+@pytest.mark.parametrize(
+    ("table", "alphas", "last"), [(CAUTIOUS, (0.4084, 0.3536), 56), (OPTIMISTIC, (0.2496, 0.2037), 64)]
+)
+def test_the_boundaries_are_those_of_the_model_behind_them(
+    table: Sequence[str], alphas: Sequence[float], last: int
+) -> None:
+    """Every entry lies within 0.1 points of one curve of the model: no slip of a digit. The two α were fitted."""
+    worst = max(abs(bias_bound(a / 100, alphas) - float(table[a])) for a in range(8, last))
+    assert worst < 0.1
+
+
+# linkage --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kept_t", "lost_t", "lost_c", "verdict", "share", "arm"),
+    [
+        (100, 0, 0, "PASS", 1.0, "treated"),
+        (95, 5, 0, "PASS", 0.95, "treated"),
+        (94, 6, 0, "REVIEW", 0.94, "treated"),
+        (100, 0, 6, "REVIEW", 94 / 100, "comparison"),
+    ],
+)
+def test_linkage(kept_t: int, lost_t: int, lost_c: int, verdict: str, share: float, arm: str) -> None:
+    entries = [lost(a, n) for a, n in (("treated", lost_t), ("comparison", lost_c)) if n]  # type: ignore[arg-type]
+    found = on("linkage", panel=people(kept_t, 100 - lost_c, *entries))
+    assert (found.verdict, found.statistic, found.threshold) == (verdict, share, 0.95)
+    assert found.evidence["arm"] == arm
+    assert found.reason == (None if verdict == "PASS" else "LINKAGE_LOW")
+    assert not found.blocks
+
+
+def test_only_missing_values_are_a_matter_of_linkage() -> None:
+    gone = lost("treated", 50, reason="unbalanced_unit")
+    assert on("linkage", panel=people(100, 100, gone)).statistic == 1.0
+    assert on("attrition", panel=people(100, 100, gone)).statistic == pytest.approx(1 / 3)
+
+
+def test_the_contract_states_how_many_were_sent() -> None:
+    found = on("linkage", panel=people(114, 1000), options={"submitted_treated": 120, "submitted_comparison": 1000})
+    assert (found.verdict, found.statistic) == ("PASS", 0.95)  # 114 / 120
+    fewer = on("linkage", panel=people(113, 1000), options={"submitted_treated": 120})
+    assert (fewer.verdict, fewer.statistic) == ("REVIEW", 113 / 120)
+
+
+def test_more_found_than_sent_is_a_contradiction() -> None:
+    found = on("linkage", panel=people(114, 1000), options={"submitted_comparison": 999})
+    assert (found.verdict, found.blocks, found.asks_for_review) == ("CANNOT_TELL", False, True)
+    assert "the data hold more" in text(found)
+
+
+def test_units_of_unknown_arm_count_in_both() -> None:
+    found = on("linkage", panel=people(90, 1000, lost("unknown", 10)))
+    assert (found.statistic, found.evidence["arm"]) == (0.9, "treated")
+
+
+# range over ties ------------------------------------------------------------------------------------------------
+
+
+def tied(low: float | None, high: float | None, how: str = "exact", **changes: object) -> Estimate:
+    """An effect of −2 (a fall, which is good) with its range over ties, in the outcome's own sign."""
+    conventions = {"tie_range": how, "tie_lower": low, "tie_upper": high, "tie_orders": 6}
+    return estimate(**{"att": -2.0, "conventions": conventions, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "how", "verdict", "inside"),
+    [
+        (-2.5, -1.5, "exact", "PASS", 0),  # good: 1.5 to 2.5, threshold 1.0
+        (-2.5, -1.0, "exact", "PASS", 0),  # 1.0 reaches 1.0 at both ends
+        (-2.5, -0.9, "exact", "REVIEW", 1),
+        (-3.2, -0.9, "enumerated", "REVIEW", 2),  # 1.0 and 3.0
+        (-3.0, -2.0, "exact", "REVIEW", 1),  # 3.0 is reached at one end only
+        (-2.3, -1.7, "searched", "PASS", 0),  # widened by 0.6: 1.1 to 2.9
+        (-2.4, -1.6, "searched", "REVIEW", 2),  # widened by 0.8: 0.8 to 3.2
+        (-2.0, -2.0, "exact", "PASS", 0),
+    ],
+)
+def test_tie_range(low: float, high: float, how: str, verdict: str, inside: int) -> None:
+    found = on("tie_range", headline=tied(low, high, how), thresholds=(1.0, 3.0))
+    assert (found.verdict, found.statistic, found.threshold) == (verdict, float(inside), 0.0)
+    assert found.reason == (None if verdict == "PASS" else "TIES_DECIDE")
+    assert (found.evidence["lower"], found.evidence["upper"]) == (-high, -low)
+    assert ("found by search" in text(found)) == (how == "searched")
+
+
+def test_without_ties_there_is_nothing_to_choose() -> None:
+    found = on("tie_range", headline=tied(None, None, "no_ties"))
+    assert (found.verdict, found.statistic) == ("PASS", 0.0)
+
+
+@pytest.mark.parametrize("headline", [estimate(), tied(None, None), tied(-2.0, None), tied(-3.0, -1.0, "guessed")])
+def test_a_range_that_is_not_stated_cannot_be_judged(headline: Estimate) -> None:
+    found = on("tie_range", headline=headline)
+    assert (found.verdict, found.blocks, found.asks_for_review) == ("CANNOT_TELL", False, True)
+
+
+def test_a_range_without_end_cannot_be_judged() -> None:
+    broken = estimate().model_copy(
+        update={"conventions": {"tie_range": "exact", "tie_lower": -math.inf, "tie_upper": -1.0}}
+    )
+    assert on("tie_range", headline=broken).verdict == "CANNOT_TELL"
+
+
+def test_without_a_threshold_the_line_is_zero() -> None:
+    assert on("tie_range", headline=tied(-4.0, 0.5), thresholds=()).verdict == "REVIEW"
+    assert on("tie_range", headline=tied(-4.0, -0.5), thresholds=()).verdict == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("basis", "threshold", "verdict"),
+    [
+        # effect 2, interval 2 ± 0.98 in the direction of good, range 1.8 to 2.4; the bound 1.02 moves to 0.82 … 1.42
+        ("point_estimate", 1.0, "PASS"),
+        ("lower_bound", 1.0, "REVIEW"),
+        ("lower_bound", 1.5, "PASS"),
+        ("significant_and_point", 1.0, "PASS"),
+        ("significant_and_point", 2.2, "REVIEW"),
+    ],
+)
+def test_the_figure_that_is_paid_on_is_compared(basis: str, threshold: float, verdict: str) -> None:
+    whole = plan([rule(basis=basis)])
+    found = on("tie_range", plan=whole, headline=tied(-2.4, -1.8), thresholds=(threshold,))
+    assert found.verdict == verdict
+
+
+def test_significance_that_hangs_on_a_choice_is_seen() -> None:
+    # interval 2 ± 1.96: the bound 0.04 moves to −0.06 with the smallest effect, 1.9; no threshold is crossed
+    whole, headline = plan([rule(basis="significant_and_point")]), tied(-2.0, -1.9, se=1.0)
+    found = on("tie_range", plan=whole, headline=headline, thresholds=(1.0,))
+    assert (found.verdict, found.statistic) == ("REVIEW", 1.0)
+
+
+def test_a_bound_that_does_not_exist_is_not_compared() -> None:
+    whole = plan([rule(basis="lower_bound")])
+    found = on("tie_range", plan=whole, headline=tied(-2.4, -1.8, se=None), thresholds=(1.0,))
+    assert found.verdict == "PASS"
+
+
+def over(denominator: Literal["counterfactual", "baseline"]) -> Relative:
+    """−20 over a denominator of 100."""
+    return relative(-0.2, None, 100.0).model_copy(update={"denominator": denominator})
+
+
+@pytest.mark.parametrize(
+    ("denominator", "observed", "lower", "upper"),
+    [
+        # −30 and −10 over observed − effect = 110 and 90: 0.2727 and 0.1111
+        ("counterfactual", 80.0, 10 / 90, 30 / 110),
+        ("baseline", 80.0, 0.1, 0.3),
+        ("counterfactual", None, 0.1, 0.3),
+        # a counterfactual of −15 or 5 with an effect of −10 or −30: not positive once, so the stated 100 is kept there
+        ("counterfactual", -25.0, 0.1, 30 / 5),
+    ],
+)
+def test_a_relative_range_moves_its_denominator(
+    denominator: Literal["counterfactual", "baseline"], observed: float | None, lower: float, upper: float
+) -> None:
+    whole = plan(estimand={"outcome": "absence", "scale": "relative", "denominator": denominator})
+    headline = tied(-30.0, -10.0, att=-20.0, relative=over(denominator), observed=observed)
+    found = on("tie_range", plan=whole, headline=headline, thresholds=(0.05,))
+    assert found.evidence["lower"] == pytest.approx(lower, abs=1e-15)
+    assert found.evidence["upper"] == pytest.approx(upper, abs=1e-15)
+    paid = headline.evidence(direction="decrease", scale="relative")
+    assert (paid.tie_lower, paid.tie_upper) == (
+        Decimal(repr(found.evidence["lower"])),
+        Decimal(repr(found.evidence["upper"])),
+    )
+
+
+def test_a_relative_range_needs_a_relative_effect() -> None:
+    with pytest.raises(ValueError, match="not computed"):
+        tied(-3.0, -1.0).over_ties(scale="relative")
+
+
+def test_a_rise_keeps_its_sign() -> None:
+    rising = plan(outcome=[{**plan().outcome[0].model_dump(mode="json"), "direction": "increase"}])
+    headline = tied(1.0, 3.0, att=2.0, counts=Counts(treated=80, comparison=80, observations=160))
+    found = on("tie_range", plan=rising, headline=headline, thresholds=(2.5,))
+    assert (found.evidence["lower"], found.evidence["upper"], found.verdict) == (1.0, 3.0, "REVIEW")
