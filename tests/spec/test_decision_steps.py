@@ -402,6 +402,66 @@ def test_step_8_a_floating_point_figure_on_a_threshold_is_referred() -> None:
     assert decide(ask(plan(), counted("0.10"))).flags == ("NO_COUNTERFACTUAL",)
 
 
+CROSSED = [
+    # tiers from 0.05 and 0.10; point 0.07 with its range over ties; how many thresholds are crossed
+    ("0.06", "0.08", {}, 0),
+    ("0.04", "0.08", {}, 1),
+    ("0.04", "0.11", {}, 2),
+    ("0.05", "0.07", {}, 0),  # 0.05 reaches 0.05 at both ends
+    ("0.05", "0.07", {"inclusive": False}, 1),  # strictly, 0.05 does not
+    ("0.07", "0.10", {}, 1),
+    ("0.07", "0.10", {"inclusive": False}, 0),
+    ("0.049", "0.07", {"estimate_rounding": {"places": 2, "mode": "half_up"}}, 0),  # 0.05 after rounding
+    ("0.044", "0.07", {"estimate_rounding": {"places": 2, "mode": "half_up"}}, 1),
+]
+
+
+@pytest.mark.parametrize(("low", "high", "terms", "crossed"), CROSSED)
+def test_step_8_a_choice_between_equals_that_moves_the_figure_across_a_threshold_is_referred(
+    low: str, high: str, terms: Mapping[str, object], crossed: int
+) -> None:
+    figure = seen("0.07", tie_lower=Decimal(low), tie_upper=Decimal(high))
+    decision = decide(ask(plan([rule(**terms)]), figure))
+    assert (decision.state, decision.amount) == ("PAY_PARTIAL", 400000), "what is decided stays"
+    assert decision.flags == (("REFER",) if crossed else ())
+    found, detail = step_of(decision, "tie")
+    assert found == ("APPLIED" if crossed else "PASS")
+    assert detail.get("crossed", 0) == crossed
+    assert detail["ties"] == 0
+
+
+LOWER_BOUNDS = [
+    # point 0.12, lower bound 0.06 (or stated), range 0.10 to 0.13: the bound moves by −0.02 and +0.01
+    ("lower_bound", "0.06", True),  # 0.04 to 0.07 holds 0.05
+    ("lower_bound", "0.08", False),  # 0.06 to 0.09
+    ("significant_and_point", "0.06", False),  # the point stays at or above 0.10, the bound above zero
+    ("significant_and_point", "0.01", True),  # −0.01 to 0.02: significance hangs on the choice
+]
+
+
+@pytest.mark.parametrize(("basis", "lower", "refers"), LOWER_BOUNDS)
+def test_step_8_a_lower_bound_moves_by_as_much_as_the_point(basis: str, lower: str, refers: bool) -> None:
+    figure = seen("0.12", lower=lower, tie_lower=Decimal("0.10"), tie_upper=Decimal("0.13"))
+    assert decide(ask(plan([rule(basis=basis)]), figure)).flags == (("REFER",) if refers else ())
+
+
+def test_step_8_a_range_with_one_end_is_none() -> None:
+    assert decide(ask(plan(), seen("0.07", tie_lower=Decimal("0.01")))).flags == ()
+
+
+def test_step_8_a_pooled_figure_moves_with_its_cohorts() -> None:
+    # pooled: (0.09 + 0.07) / 2 = 0.08 >= 0.075; with cohort 2 at 0.05 it is 0.07, and 0.10 is not reached by either
+    agreed = plan([rule("cohort_then_pooled", POOL)], population={**PEOPLE, "cohort": COHORTS})
+    first, second = seen("0.09", cohort="c1"), {"point": "0.07", "cohort": "c2"}
+    moved = seen(**second, tie_lower=Decimal("0.05"), tie_upper=Decimal("0.08"))
+    decision = decide(ask(agreed, first, moved))
+    assert (decision.state, decision.flags) == ("PAY_FULL", ("REFER",))
+    assert step_of(decision, "tie")[1]["crossed"] == 1
+    close = seen(**second, tie_lower=Decimal("0.06"), tie_upper=Decimal("0.08"))  # 0.075: reached
+    assert decide(ask(agreed, first, close)).flags == ()
+    assert decide(ask(agreed, first, seen(**second))).flags == ()
+
+
 def test_every_other_basis_is_told() -> None:
     figure = seen("0.12", lower="0.06", upper="0.18", standard_error="0.03")
     decision = decide(ask(plan(), figure))

@@ -284,7 +284,7 @@ def test_no_fallback_names_each_gate_that_may_block_and_no_other() -> None:
         for g in registry.gates()
         if g.consequence == "block"
         and g.name in GATE_REASONS
-        and g.default_on
+        and g.expected("did")
         and g.applies(registry.estimator("did.group_time").capabilities, clean()) is None
     }
     assert named == blocking
