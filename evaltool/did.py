@@ -114,7 +114,7 @@ def _answer(
     name: str, frame: Frame, columns: dict[str, str | None], options: dict[str, Option], faults: list[Fault]
 ) -> Answer:
     """Compute, once the arguments are known to be column names."""
-    faults += column_names(columns, name)
+    faults += column_names(columns, name, optional=("cluster", "weights"))
     if faults:
         raise UsageError(faults)
     covariates = options["covariates"]

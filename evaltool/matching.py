@@ -47,7 +47,7 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
     faults = [
         *only("estimand", estimand, ("ATT",), NAME),
         *only("distance", distance, ("logit",), NAME),
-        *column_names({"treatment": treatment, "unit": unit, "tie_order": tie_order}, NAME),
+        *column_names({"treatment": treatment, "unit": unit, "tie_order": tie_order}, NAME, optional=("tie_order",)),
     ]
     options: dict[str, Option] = {
         "covariates": listed("covariates", covariates, NAME, faults),

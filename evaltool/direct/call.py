@@ -158,8 +158,8 @@ def listed(name: str, value: object, call: str, faults: list[Fault]) -> tuple[st
     return ()
 
 
-def column_names(columns: Mapping[str, object], call: str) -> list[Fault]:
-    """Arguments that should be the name of a column and are something else."""
+def column_names(columns: Mapping[str, object], call: str, *, optional: tuple[str, ...] = ()) -> list[Fault]:
+    """Arguments that should be the name of a column and are something else; ``optional`` ones may be None."""
     return [
         Fault(
             "USAGE_BAD_ARGUMENT",
@@ -168,7 +168,7 @@ def column_names(columns: Mapping[str, object], call: str) -> list[Fault]:
             Place(key=f"{call}.{name}"),
         )
         for name, value in columns.items()
-        if value is not None and not isinstance(value, str)
+        if not isinstance(value, str) and not (value is None and name in optional)
     ]
 
 

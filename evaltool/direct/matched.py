@@ -47,7 +47,7 @@ class MatchedDesign:
 
     @property
     def sets(self) -> pd.DataFrame:
-        """One row per match: ``treated, comparison, distance, set`` (set 0: comparison units serve several)."""
+        """One row per match: ``treated, comparison, distance, set``; with replacement a unit may stand in several."""
         return self.pairs.copy()
 
     def balance(self) -> pd.DataFrame:

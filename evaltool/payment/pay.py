@@ -79,7 +79,8 @@ def pay(  # noqa: PLR0913 - the direct road: what a contract's rule states, as k
     faults: list[Fault] = []
     plugin = _plugin(mechanism, faults)
     stated = _Stated(basis=basis, cap=_exact("cap", cap, faults), inclusive=inclusive)
-    smallest = _exact("quantum", quantum, faults) or CENT
+    found = _exact("quantum", quantum, faults)
+    smallest = CENT if found is None else found
     faults += _choices(basis=basis, rounding=rounding, inclusive=inclusive)
     if smallest <= 0:
         faults.append(_bad(f"quantum is {smallest}.", "Write the smallest unit that is paid, such as 0.01.", "quantum"))

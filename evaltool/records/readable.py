@@ -238,8 +238,13 @@ def _elements(elements: tuple[Element, ...]) -> Table:
             "lower": [_number(None if i is None else i.lower) for i in intervals],
             "upper": [_number(None if i is None else i.upper) for i in intervals],
             "p_value": [_number(element.p_value) for element in elements],
-            "n_treated": pd.array([element.n_treated for element in elements], dtype="Int64"),
-            "n_comparison": pd.array([element.n_comparison for element in elements], dtype="Int64"),
+            "n_treated": _counts([element.n_treated for element in elements]),
+            "n_comparison": _counts([element.n_comparison for element in elements]),
             "reference": [element.reference for element in elements],
         }
     )
+
+
+def _counts(counts: list[int | None]) -> pd.Series[int]:
+    """Counts as whole numbers; as nullable ones only where one is missing."""
+    return pd.Series(counts, dtype="Int64" if None in counts else "int64")

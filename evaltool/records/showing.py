@@ -137,8 +137,10 @@ def _path(estimate: Estimate) -> list[str]:
         return []
     lines = ["Effect by periods since the start"]
     for element in estimate.path:
-        row = _row(element.label, (element.att, element.se), element.p_value, element.interval)
-        lines.append(f"{row:38}   (reference)" if element.reference else row)
+        if element.reference:
+            lines.append(f"{_line((element.label, _figure(element.att)))}   (reference)")
+        else:
+            lines.append(_row(element.label, (element.att, element.se), element.p_value, element.interval))
     return ["\n".join(lines)]
 
 
