@@ -7,6 +7,7 @@ made them: a comparison unit weighs the sum over its sets of 1 / (comparison uni
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Literal
 
 import numpy as np
@@ -14,8 +15,9 @@ import pandas as pd
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.numerics.balance import Groups, compare, effective_size, largest_share
+from evaltool.numerics.score_bins import score_bins
 from evaltool.pipeline.blind_marks import Since
-from evaltool.records.design import BalanceRow, Design, DesignCohort, DonorSummary, MatchSummary
+from evaltool.records.design import BalanceRow, Design, DesignCohort, DonorSummary, MatchSummary, ScoreBin
 from evaltool.records.ledger import LedgerEntry, LedgerReason
 from evaltool.records.panel import FloatArray, Panel
 
@@ -112,6 +114,10 @@ def _facts(old: MatchSummary, panel: Panel, weights: pd.DataFrame, pairs: pd.Dat
             "tied_units": int((ties > 1).sum()),
             "conventions": {**old.conventions, "incomplete_sets": incomplete},
             "balance": tuple(_balance(row, panel, weights, weight) for row in old.balance),
+            "bins": tuple(
+                ScoreBin.model_validate(asdict(one))
+                for one in score_bins(weights["score"].to_numpy(dtype=np.float64), treated, weight > 0.0)
+            ),
         }
     )
 
@@ -122,6 +128,8 @@ def _balance(row: BalanceRow, panel: Panel, weights: pd.DataFrame, weight: Float
     groups = Groups(weights["treated"].to_numpy(dtype=bool), weight)
     now = compare(values.to_numpy(dtype=np.float64), groups, sd=row.denominator, binary=row.kind == "binary")
     update = {"smd_after": now.smd, "variance_ratio_after": now.variance_ratio, "ks_after": now.ks}
+    if row.mean_treated_after is not None:
+        update |= {"mean_treated_after": now.mean_treated, "mean_comparison_after": now.mean_comparison}
     return row.model_copy(update=update)
 
 

@@ -36,6 +36,23 @@ class BalanceRow(Record):
     variance_ratio_after: Finite | None
     ks_before: Finite
     ks_after: Finite
+    mean_treated_before: Finite | None = None
+    """Mean of all treated; None for the score and in records made before means were kept."""
+    mean_comparison_before: Finite | None = None
+    mean_treated_after: Finite | None = None
+    mean_comparison_after: Finite | None = None
+    """Weighted mean of the matched comparison units."""
+
+
+class ScoreBin(Record):
+    """How many units score from ``lower`` to ``upper``; no count lies between 1 and 9, nor a difference of two."""
+
+    lower: Finite
+    upper: Finite
+    treated: int
+    treated_matched: int
+    comparison: int
+    comparison_matched: int
 
 
 class MatchSummary(Record):
@@ -73,6 +90,8 @@ class MatchSummary(Record):
     """Columns the score is fitted on, in the plan's order."""
     scale: Literal["probability", "linear"]
     balance: tuple[BalanceRow, ...]
+    bins: tuple[ScoreBin, ...] = ()
+    """Distribution of the scores, rising; empty where no bin would hold enough of everybody."""
 
 
 class DonorSummary(Record):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
@@ -21,8 +21,9 @@ from evaltool.numerics.balance import (
 )
 from evaltool.numerics.matching import GRID, MatchRule, Pairs
 from evaltool.numerics.matching_ties import uneven
+from evaltool.numerics.score_bins import score_bins
 from evaltool.records.base import Record
-from evaltool.records.design import BalanceRow, Design, DesignCohort, DesignSummary, MatchSummary
+from evaltool.records.design import BalanceRow, Design, DesignCohort, DesignSummary, MatchSummary, ScoreBin
 from evaltool.records.ledger import Ledger
 from evaltool.records.panel import FloatArray, IntArray
 
@@ -163,6 +164,9 @@ def _facts(matched: Matched, frame: pd.DataFrame, conventions: Conventions) -> M
         covariates=units.names,
         scale=matched.scale,
         balance=_balance(matched, weight),
+        bins=tuple(
+            ScoreBin.model_validate(asdict(one)) for one in score_bins(matched.score, units.treated, weight > 0.0)
+        ),
     )
 
 
@@ -193,6 +197,10 @@ def _balance(matched: Matched, weight: FloatArray) -> tuple[BalanceRow, ...]:
                 variance_ratio_after=then.variance_ratio,
                 ks_before=first.ks,
                 ks_after=then.ks,
+                mean_treated_before=None if name == SCORE else first.mean_treated,
+                mean_comparison_before=None if name == SCORE else first.mean_comparison,
+                mean_treated_after=None if name == SCORE else then.mean_treated,
+                mean_comparison_after=None if name == SCORE else then.mean_comparison,
             )
         )
     return tuple(rows)
