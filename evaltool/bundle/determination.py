@@ -53,6 +53,7 @@ def determination_of(run: Run) -> dict[str, Json]:
         "plan": {"seal": run.plan_seal, "lock": run.lock.state, **_design_lock(run)},
         "data": _data(run),
         "disclosure": {"profile": plan.disclosure.profile, "counts": plan.disclosure.counts, "minimum": cells.minimum},
+        **({"sign_offs": plain(run.sign_offs)} if run.sign_offs else {}),
         "seed": run.seed,
         "versions": plain(run.versions),
     }

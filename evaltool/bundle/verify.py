@@ -28,6 +28,7 @@ from evaltool.bundle.exchange import recover
 from evaltool.bundle.manifest import Manifest
 from evaltool.bundle.members import Members, open_members
 from evaltool.bundle.pinned import Order, run_pinned
+from evaltool.bundle.sign_off import judged_determination, sign_off_faults
 from evaltool.bundle.store import MADE_IN_PYTHON, RUN_LIMIT, environment_bytes, read_run
 from evaltool.errors import EvaltoolError, Fault, Place, VerificationError
 from evaltool.reading.design_lock import read_design_lock
@@ -132,6 +133,7 @@ def _record_faults(members: Members, manifest: Manifest, run: Run) -> Iterator[F
     if run.lock.seal not in {None, run.plan_seal}:
         yield Fault("VERIFY_SEAL", "The lock seals another plan.", RESTORE, Place(file=layout.RUN))
     yield from _plan_faults(members, run)
+    yield from sign_off_faults(members, manifest, run)
     for file in read_index(members).files:
         entry = manifest.files.get(file.copy_path)
         if entry is None or entry.sha256 != file.sha256:
@@ -231,7 +233,7 @@ def _rerun(members: Members, run: Run, progress: Callable[[str], None] | None) -
             fix = "Use the versions named in the bundle's README."
             raise VerificationError(Fault("VERIFY_RERUN_FAILED", cause, fix)) from None
         new = (work / layout.DETERMINATION).read_bytes()
-    found = compare(members.read(layout.DETERMINATION, RUN_LIMIT), new)
+    found = compare(judged_determination(members, run), new)
     if found.verdict == "DIFFERENT" and found.first is not None:
         first = found.first
         cause = (

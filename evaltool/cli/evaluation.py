@@ -100,8 +100,8 @@ def asked_drawing(names: Sequence[str] | None, lang: str, *, allow_untrusted: bo
     return Drawing(lang, tuple(names) if names else TEMPLATES, allow_untrusted)
 
 
-def parsed_date(text: str | None) -> date | None:
-    """``--as-of`` as a date. Raises UsageError (USAGE_BAD_DATE)."""
+def parsed_date(text: str | None, option: str = "--as-of") -> date | None:
+    """What was given to ``option`` as a date. Raises UsageError (USAGE_BAD_DATE)."""
     if text is None:
         return None
     try:
@@ -109,7 +109,7 @@ def parsed_date(text: str | None) -> date | None:
     except ValueError:
         cause = f"'{text}' is not a date."
         raise UsageError(
-            Fault("USAGE_BAD_DATE", cause, "Write it as YYYY-MM-DD, for example 2025-06-30.", Place(key="--as-of"))
+            Fault("USAGE_BAD_DATE", cause, "Write it as YYYY-MM-DD, for example 2025-06-30.", Place(key=option))
         ) from None
 
 

@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from evaltool.bundle.pinned import unexpected
-from evaltool.cli import check, demo, explain, lock, methods, new, report, run, schema, verify
+from evaltool.cli import check, demo, explain, lock, methods, new, report, run, schema, sign_off, verify
 from evaltool.cli.terminal import complain
 from evaltool.errors import EXIT_INTERRUPTED, EXIT_OK, EvaltoolError, Fault, RunError, UsageError
 
@@ -39,6 +39,7 @@ for name, command, short in (
     ("lock", lock.lock, "Seal a plan before outcomes are known."),
     ("run", run.run, "Evaluate a plan: decision, reports, sealed bundle."),
     ("report", report.report, "Draw the reports of a finished run again."),
+    ("sign-off", sign_off.sign_off, "Record a person's judgement on a review."),
     ("verify", verify.verify, "Check a bundle; with --rerun compute it again."),
     ("methods", methods.methods, "Methods, designs, gates and payment mechanisms."),
     ("explain", explain.explain, "What a code means and how to mend it."),

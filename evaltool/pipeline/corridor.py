@@ -100,6 +100,8 @@ def decide_on(
     around: Surroundings,
     gates: tuple[GateResult, ...],
     estimates: Mapping[EstimateKey, Estimate],
+    *,
+    signed_off: frozenset[str] = frozenset(),
 ) -> Decision:
     """The decision, by payment alone: exact decimals in, exact decimals out."""
     return decide(
@@ -110,6 +112,7 @@ def decide_on(
             gates=gates,
             evidence=evidence_of(plan, estimates),
             mechanisms=registry.mechanism,
+            signed_off=signed_off,
         )
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evaltool.errors import RunError
-from evaltool.pipeline.prepare import Method, sensitivity_method
+from evaltool.pipeline.prepare import Method, primary_method, sensitivity_method
 from evaltool.records.design import Design
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.evidence import ALL, PRIMARY, EstimateKey
@@ -69,6 +69,14 @@ def all_estimates(
         except RunError as error:
             failed[sensitivity.id] = "; ".join(f"{f.code}: {f.cause}" for f in error.faults)
     return found, failed
+
+
+def estimate_keys(plan: EvaluationPlan) -> tuple[EstimateKey, ...]:
+    """The keys of everything a run of this plan estimates, in the order it does."""
+    keys = [*_keys(plan, primary_method(plan), PRIMARY)]
+    for index, sensitivity in enumerate(plan.sensitivity):
+        keys += _keys(plan, sensitivity_method(plan, sensitivity, f"sensitivity[{index}]"), sensitivity.id)
+    return tuple(keys)
 
 
 def headline_key(plan: EvaluationPlan, method: Method) -> EstimateKey:

@@ -20,6 +20,9 @@ from evaltool.errors import RunError
 from evaltool.estimators.weighted.difference import PLUGIN, DifferenceOptions
 from evaltool.numerics.matching_ties import Tied, adjusted_range, mean_range, placements
 from evaltool.pipeline.corridor import evaluate
+from evaltool.pipeline.design_lock import lock_design
+from evaltool.reading.blind_panel import read_blind_panel
+from evaltool.reading.design_lock import write_design_lock
 from evaltool.reading.lock_file import write_lock
 from evaltool.reading.panel_file import read_panel
 from evaltool.reading.plan_file import read_plan
@@ -264,6 +267,7 @@ def test_the_plan_road_reaches_a_decision(tmp_path: Path) -> None:
     frame.drop(columns="weight").to_csv(tmp_path / "data.csv", index=False)
     plan = read_plan(tmp_path / "plan.toml")
     write_lock(plan)
+    write_design_lock(plan, lock_design(plan, read_blind_panel(plan)))
     run = evaluate(plan, read_panel(plan))
     assert run.decision.state == "PAY_FULL"
     assert run.design.matching is not None

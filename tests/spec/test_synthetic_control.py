@@ -19,6 +19,9 @@ from evaltool.numerics.simplex import simplex_least_squares
 from evaltool.numerics.simplex_control import Control, Windows, fit_control, rank_of
 from evaltool.numerics.simplex_wolfe import nearest_point_weights
 from evaltool.pipeline.corridor import evaluate
+from evaltool.pipeline.design_lock import lock_design
+from evaltool.reading.blind_panel import read_blind_panel
+from evaltool.reading.design_lock import write_design_lock
 from evaltool.reading.lock_file import write_lock
 from evaltool.reading.panel_file import read_panel
 from evaltool.reading.plan_file import read_plan
@@ -271,6 +274,7 @@ def test_the_plan_road_reads_estimates_and_says_there_is_no_standard_error(tmp_p
     (tmp_path / "plan.toml").write_text(CONTROL, encoding="utf-8")
     plan = read_plan(tmp_path / "plan.toml")
     write_lock(plan)
+    write_design_lock(plan, lock_design(plan, read_blind_panel(plan)))
     run = evaluate(plan, read_panel(plan))
     assert run.estimate.absent == "SYNTHETIC_CONTROL"
     assert run.estimate.att == pytest.approx(3.0, abs=0.2)
