@@ -28,10 +28,10 @@ test: $(VENV)/.dev ## set up, run the whole suite with its coverage floors
 	$(BIN)/python -m coverage combine -q || status=$$?; \
 	$(BIN)/python -m coverage report --skip-covered --fail-under=$(FLOOR) || status=$$?; \
 	for folder in $(STRICT); do \
-	  $(BIN)/python -m coverage report --include="evaltool/$$folder/*" --fail-under=$(FLOOR_STRICT) >.coverage.table \
-	    || { echo "branch coverage of evaltool/$$folder is below $(FLOOR_STRICT) percent:"; cat .coverage.table; status=1; }; \
+	  $(BIN)/python -m coverage report --include="evaltool/$$folder/*" --fail-under=$(FLOOR_STRICT) >.floors.txt \
+	    || { echo "branch coverage of evaltool/$$folder is below $(FLOOR_STRICT) percent:"; cat .floors.txt; status=1; }; \
 	done; \
-	rm -f .coverage.table; exit $$status
+	rm -f .floors.txt; exit $$status
 
 check: $(VENV)/.dev ## lint, layout, types, import contracts, notebooks without outputs
 	$(BIN)/ruff check .
