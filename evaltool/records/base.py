@@ -86,11 +86,8 @@ def exact(value: object) -> object:
     return value
 
 
-def finite(value: Decimal) -> Decimal:
-    """Refuse NaN and infinities; −0 becomes 0."""
-    if not value.is_finite():
-        message = "must be a finite number"
-        raise ValueError(message)
+def unsigned_zero(value: Decimal) -> Decimal:
+    """−0 becomes 0. NaN and infinities never get here: the model's Decimal refuses them."""
     return abs(value) if value == 0 else value
 
 
@@ -101,7 +98,7 @@ def tuples(value: object) -> object:
     return tuple(tuples(item) for item in value) if isinstance(value, list | tuple) else value
 
 
-Exact = Annotated[Decimal, BeforeValidator(exact), AfterValidator(finite)]
+Exact = Annotated[Decimal, BeforeValidator(exact), AfterValidator(unsigned_zero)]
 """A finite Decimal read without passing through binary floating point."""
 Share = Annotated[Exact, Field(ge=0, le=1)]
 """A fraction between 0 and 1."""
