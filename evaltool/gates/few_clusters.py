@@ -74,6 +74,7 @@ def check(context: GateContext) -> GateResult:
         return answer(context, MEASURE, Finding(verdict="CANNOT_TELL", sentence=missing))
     smaller = min(found.treated, found.comparison)
     unusable, needed = smaller < options.unusable, needs_standard_error(context)
+    stated = context.headline.se is not None
     evidence: dict[str, Json] = {
         "treated_clusters": found.treated,
         "comparison_clusters": found.comparison,
@@ -93,8 +94,8 @@ def check(context: GateContext) -> GateResult:
         Finding(
             verdict=_verdict(found, options, needed=needed),
             sentence=Words(
-                da=_danish(found, unusable=unusable, needed=needed),
-                en=_english(found, unusable=unusable, needed=needed),
+                da=_danish(found, unusable=unusable, needed=needed, stated=stated),
+                en=_english(found, unusable=unusable, needed=needed, stated=stated),
             ),
             statistic=float(smaller),
             threshold=float(options.usable),
@@ -133,7 +134,7 @@ def _verdict(found: Clusters, options: Options, *, needed: bool) -> Verdict:
     return "PASS" if enough and found.largest_share <= float(options.largest_share) else "REVIEW"
 
 
-def _danish(found: Clusters, *, unusable: bool, needed: bool) -> str:
+def _danish(found: Clusters, *, unusable: bool, needed: bool, stated: bool) -> str:
     """The sentence in Danish."""
     text = (
         f"{counted(found.treated, 'clusters', 'da')} med indsats mod {number(found.comparison, 'da')} uden; "
@@ -142,11 +143,13 @@ def _danish(found: Clusters, *, unusable: bool, needed: bool) -> str:
     )
     if not unusable:
         return f"{text}."
+    if not stated:
+        return f"{text}: for få til en standardfejl, og der er ingen."
     end = "som udbetalingen afhænger af" if needed else "men udbetalingen følger punktestimatet"
     return f"{text}: standardfejlen kan ikke bruges, {end}."
 
 
-def _english(found: Clusters, *, unusable: bool, needed: bool) -> str:
+def _english(found: Clusters, *, unusable: bool, needed: bool, stated: bool) -> str:
     """The sentence in English."""
     text = (
         f"{counted(found.treated, 'clusters', 'en')} with the intervention against "
@@ -156,6 +159,8 @@ def _english(found: Clusters, *, unusable: bool, needed: bool) -> str:
     )
     if not unusable:
         return f"{text}."
+    if not stated:
+        return f"{text}: too few for a standard error, and there is none."
     end = "which the payment depends on" if needed else "but the payment follows the point estimate"
     return f"{text}: the standard error is unusable, {end}."
 

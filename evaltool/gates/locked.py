@@ -23,8 +23,8 @@ from evaltool.records.plugins import Capabilities, GateContext, GatePlugin
 MEASURE = Measure(
     name="locked",
     reason="PLAN_UNLOCKED",
-    statistic=Words(da="forseglinger, der stemmer", en="seals that agree"),
-    unit=Words(da="forseglinger", en="seals"),
+    statistic=Words(da="segl, der stemmer", en="seals that agree"),
+    unit=Words(da="segl", en="seals"),
     source="Practice: the Peterborough comparison was settled before outcomes were seen (RAND Europe 2011)",
 )
 SHOWN = 12

@@ -17,6 +17,7 @@ Source: own proposal after the practice of the Justice Data Lab (60 treated, 30 
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -124,6 +125,7 @@ def check(context: GateContext) -> GateResult:
         "counted": options.count,
         "minimum_detectable_effect": effect,
         "minimum_detectable_effect_from": basis,
+        **_needed(context, effect),
         "level": level_of(context),
         "sides": sides_of(context),
         "power": str(options.power),
@@ -144,6 +146,12 @@ def check(context: GateContext) -> GateResult:
             threshold=float(least),
             evidence=evidence,
             unit=Words(da=NOUNS[noun]["da"][1], en=NOUNS[noun]["en"][1]),
+            counts=tuple(
+                f"arm:{a}@{e.key}"
+                for e in _headlines(context)
+                if e.key.cohort == cohort and e is not context.headline
+                for a in ARMS
+            ),
         ),
     )
 
@@ -225,6 +233,18 @@ def _noun(context: GateContext, options: Options) -> str:
     """What is counted: a key of ``NOUNS``."""
     people = options.level == "people" or (options.level == "auto" and _people(context.capabilities, context.plan))
     return "people" if options.count == "weights" or (people and context.capabilities.kind == "effect") else "units"
+
+
+def _needed(context: GateContext, effect: float | None) -> dict[str, Json]:
+    """The lowest payment threshold, and how many treated would detect it.
+
+    The standard error falls with the root of the size, both arms growing alike: n · (detectable / wanted)².
+    """
+    wanted = min((t for t in context.thresholds if t > 0), default=None)
+    treated = context.headline.counts.treated
+    if effect is None or wanted is None or not finite(effect) or not treated:
+        return {"wanted_effect": wanted, "treated_needed": None}
+    return {"wanted_effect": wanted, "treated_needed": math.ceil(treated * (effect / wanted) ** 2)}
 
 
 def _effect_words(context: GateContext, effect: float | None, power: Decimal, lang: str) -> str:

@@ -18,7 +18,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
+from matplotlib.ft2font import FT2Font, LoadFlags
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 
@@ -49,6 +49,7 @@ STYLE: dict[str, object] = {
     "text.color": INK,
     "text.usetex": False,
     "text.parse_math": False,
+    "text.hinting": "no_hinting",
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
     "axes.linewidth": 0.7,
@@ -159,6 +160,14 @@ def wrapped(text: str, width: int) -> str:
         else:
             lines[-1] = f"{lines[-1]} {word}".strip()
     return "\n".join(lines)
+
+
+def text_width(text: str, size: float) -> float:
+    """Inches that one line of ``text`` takes in the house font at ``size`` points."""
+    font = FT2Font(str(FONTS / "Inter-Regular.otf"))
+    font.set_size(size, 72)
+    font.set_text(legible(text), 0.0, flags=LoadFlags.NO_HINTING)
+    return float(font.get_width_height()[0]) / 64 / 72
 
 
 def steady(axis: Axis, lang: str) -> None:

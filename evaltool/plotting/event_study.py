@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from evaltool.language.numbers import number, p_value
+from evaltool.language.numbers import decimals_for, number, p_value
 from evaltool.language.words import Voice
 from evaltool.plotting._canvas import BLUE, INK, MUTED, PALE, Drawing, draw, halo, quiet_frame, steady, wrapped
 from evaltool.records.estimate import Element, Estimate
@@ -24,6 +24,7 @@ def draw_event_study(estimate: Estimate, unit: str, lang: str) -> Drawing:
         raise ValueError(message)
     voice = Voice(lang)
     path = tuple(sorted(estimate.path, key=lambda e: e.element))
+    digits = decimals_for(e.att for e in path if not e.reference)
 
     def paint(figure: Figure) -> None:
         axes = figure.add_axes((0.1, 0.17, 0.88, 0.76))
@@ -50,7 +51,7 @@ def draw_event_study(estimate: Estimate, unit: str, lang: str) -> Drawing:
         caption=voice.say("figure.event_caption"),
         alt=_alt(path, unit, voice),
         head=tuple(voice.say(key) for key in head),
-        rows=tuple(_row(element, voice) for element in path),
+        rows=tuple(_row(element, voice, digits) for element in path),
         numeric=tuple(range(len(head))),
         note=voice.say("figure.event_note"),
     )
@@ -96,14 +97,16 @@ def _ticks(axes: Axes, path: tuple[Element, ...], lang: str) -> None:
         axes.plot([e.element for e in path], [e.att for e in path], color=MUTED, linewidth=0.8, zorder=1)
 
 
-def _row(element: Element, voice: Voice) -> tuple[str, ...]:
+def _row(element: Element, voice: Voice, digits: int) -> tuple[str, ...]:
     """The row of the data table."""
     lang, absent = voice.lang, voice.say("label.none")
     interval = element.interval
     lower, upper = (
-        (absent, absent) if interval is None else (number(interval.lower, lang), number(interval.upper, lang))
+        (absent, absent)
+        if interval is None
+        else (number(interval.lower, lang, digits), number(interval.upper, lang, digits))
     )
-    shown = voice.say("label.reference") if element.reference else number(element.att, lang)
+    shown = voice.say("label.reference") if element.reference else number(element.att, lang, digits)
     sizes = [absent if n is None else number(n, lang) for n in (element.n_treated, element.n_comparison)]
     p = absent if element.p_value is None else p_value(element.p_value, lang).removeprefix("=\u00a0")
     return (number(element.element, lang), shown, lower, upper, p, *sizes)

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from evaltool.language.numbers import number
+from evaltool.language.numbers import decimals_for, number
 from evaltool.language.words import Voice
 from evaltool.plotting._canvas import MUTED, SERIES, Drawing, draw, legible, quiet_frame, steady, wrapped
 from evaltool.records.estimate import SeriesPoint
@@ -23,6 +23,8 @@ def draw_series(points: tuple[SeriesPoint, ...], starts: tuple[int, ...], unit: 
     voice = Voice(lang)
     arms = list(dict.fromkeys(point.arm for point in points))
     labels = {point.period: point.label for point in points}
+    steady_units = all(len({p.units for p in points if p.arm == arm}) == 1 for arm in arms)
+    digits = decimals_for(p.mean for p in points)
 
     def paint(figure: Figure) -> None:
         axes = figure.add_axes((0.09, 0.15, 0.69, 0.77))
@@ -42,9 +44,12 @@ def draw_series(points: tuple[SeriesPoint, ...], starts: tuple[int, ...], unit: 
         svg=draw(HEIGHT, paint),
         caption=voice.say("figure.series_caption"),
         alt=_alt(points, arms, voice),
-        head=(voice.say("label.period"), *_heads(arms, voice)),
-        rows=tuple(_row(period, labels[period], arms, points, voice) for period in sorted(labels)),
-        numeric=tuple(range(1, 1 + 2 * len(arms))),
+        head=(voice.say("label.period"), *_heads(arms, points, voice, steady_units=steady_units)),
+        rows=tuple(
+            (labels[period], *_cells(period, arms, points, (voice.lang, digits, steady_units)))
+            for period in sorted(labels)
+        ),
+        numeric=tuple(range(1, 1 + (1 if steady_units else 2) * len(arms))),
         note=voice.say("figure.series_note", {"unit": unit}),
     )
 
@@ -89,21 +94,30 @@ def _axes(axes: Axes, labels: dict[int, str], unit: str, lang: str) -> None:
     axes.set_ylabel(wrapped(unit, 44), labelpad=4)
 
 
-def _heads(arms: list[str], voice: Voice) -> list[str]:
-    """Two columns per arm: mean and number of units."""
+def _heads(arms: list[str], points: tuple[SeriesPoint, ...], voice: Voice, *, steady_units: bool) -> list[str]:
+    """One column per arm, its number of units in the head; a second column where that number changes."""
     heads: list[str] = []
     for arm in arms:
         name = voice.name_of("arm", arm)
-        heads += [f"{name}: {voice.say('label.mean')}", f"{name}: {voice.say('label.units')}"]
+        if steady_units:
+            units = next(p.units for p in points if p.arm == arm)
+            heads.append(f"{name} (n\u00a0=\u00a0{number(units, voice.lang)})")
+        else:
+            heads += [name, "n"]
     return heads
 
 
-def _row(period: int, label: str, arms: list[str], points: tuple[SeriesPoint, ...], voice: Voice) -> tuple[str, ...]:
-    """The row of the data table."""
-    cells = [label]
+def _cells(
+    period: int, arms: list[str], points: tuple[SeriesPoint, ...], written: tuple[str, int, bool]
+) -> tuple[str, ...]:
+    """The numbers of one period; ``written`` is the language, the decimals, and whether sizes stand in the heads."""
+    lang, digits, steady_units = written
+    cells: list[str] = []
     for arm in arms:
-        found = [p for p in points if p.arm == arm and p.period == period]
-        cells += [number(found[0].mean, voice.lang), number(found[0].units, voice.lang)] if found else ["", ""]
+        found = next((p for p in points if p.arm == arm and p.period == period), None)
+        cells.append("" if found is None else number(found.mean, lang, digits))
+        if not steady_units:
+            cells.append("" if found is None else number(found.units, lang))
     return tuple(cells)
 
 

@@ -10,10 +10,26 @@ from matplotlib.figure import Figure
 
 from evaltool.language.numbers import date_text
 from evaltool.language.words import Voice
-from evaltool.plotting._canvas import BLUE, GREEN, INK, MUTED, PURPLE, VERMILLION, Drawing, draw, wrapped
+from evaltool.plotting._canvas import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    PURPLE,
+    VERMILLION,
+    WIDTH,
+    Drawing,
+    draw,
+    text_width,
+    wrapped,
+)
 from evaltool.records.run import Run
 
 ROW = 0.34
+LABEL = 30
+"""Characters in a line of a row's label."""
+LABEL_SIZE = 8.5
+DATE_SIZE = 7.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +58,14 @@ def draw_timeline(run: Run, lang: str) -> Drawing:
     height = 0.55 + ROW * (len(spans) + len(days))
 
     def paint(figure: Figure) -> None:
-        axes = figure.add_axes((0.27, 0.34 / height, 0.71, (height - 0.42) / height))
+        left = _left([wrapped(text, LABEL) for text in (*(s.label for s in spans), *(d.label for d in days))])
+        axes = figure.add_axes((left, 0.34 / height, 0.99 - left, (height - 0.42) / height))
         for place, span in enumerate(spans):
             _bar(axes, place, span, lang)
         for place, milestone in enumerate(days, start=len(spans)):
             _diamond(axes, place, milestone, lang)
         _frame(axes, [*(s.label for s in spans), *(d.label for d in days)])
-        _room(axes, spans, days)
+        _room(axes, spans, days, ((0.99 - left) * WIDTH, lang))
 
     return Drawing(
         name="timeline",
@@ -100,7 +117,7 @@ def _bar(axes: Axes, place: int, span: _Span, lang: str) -> None:
     axes.barh(place, last - first, left=first, height=0.46, color=span.colour, linewidth=0, zorder=3)
     axes.annotate(
         f"{date_text(span.first, lang)} – {date_text(span.last, lang)}",
-        (last, place), xytext=(5, 0), textcoords="offset points", va="center", ha="left", fontsize=7.5, color=INK,
+        (last, place), xytext=(5, 0), textcoords="offset points", va="center", ha="left", fontsize=DATE_SIZE, color=INK,
     )  # fmt: skip
 
 
@@ -110,29 +127,45 @@ def _diamond(axes: Axes, place: int, milestone: _Day, lang: str) -> None:
     axes.plot([at], [place], marker="D", markersize=6.5, color=milestone.colour, zorder=3, linestyle="none")
     axes.annotate(
         date_text(milestone.day, lang),
-        (at, place), xytext=(8, 0), textcoords="offset points", va="center", ha="left", fontsize=7.5, color=INK,
+        (at, place), xytext=(8, 0), textcoords="offset points", va="center", ha="left", fontsize=DATE_SIZE, color=INK,
     )  # fmt: skip
 
 
 def _frame(axes: Axes, labels: list[str]) -> None:
     """Row labels at the left, first bar on top."""
     axes.set_yticks(range(len(labels)))
-    axes.set_yticklabels([wrapped(label, 34) for label in labels])
+    axes.set_yticklabels([wrapped(label, LABEL) for label in labels])
     axes.set_ylim(len(labels) - 0.45, -0.55)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
 
 
-def _room(axes: Axes, spans: tuple[_Span, ...], days: tuple[_Day, ...]) -> None:
-    """Axis ends with room for the dates at the right; ticks on first of January (or of months for short spans)."""
+def _left(labels: list[str]) -> float:
+    """The share of the width that the longest line of the row labels takes."""
+    longest = max(text_width(line, LABEL_SIZE) for label in labels for line in label.split("\n"))
+    return (longest + 0.12) / WIDTH
+
+
+def _room(axes: Axes, spans: tuple[_Span, ...], days: tuple[_Day, ...], paper: tuple[float, str]) -> None:
+    """Axis ends with room for the dates at the right; ticks on first of January.
+
+    ``paper`` is the width of the axis in inches and the language. A text of width w behind a mark at x fits when
+    (end - x) / (end - start) is at least w / width.
+    """
+    width, lang = paper
     first = min([s.first for s in spans] + [d.day for d in days])
     last = max([s.last for s in spans] + [d.day for d in days])
     length = max(1, (last - first).days)
-    axes.set_xlim(first.toordinal() - 0.02 * length, last.toordinal() + 0.46 * length)
+    start = first.toordinal() - 0.02 * length
+    marks = [(s.last.toordinal() + 1, f"{date_text(s.first, lang)} – {date_text(s.last, lang)}") for s in spans]
+    marks += [(d.day.toordinal(), date_text(d.day, lang)) for d in days]
+    shares = [(at, min(0.6, (text_width(text, DATE_SIZE) + 0.2) / width)) for at, text in marks]
+    end = max([last.toordinal() + 0.02 * length, *((at - share * start) / (1 - share) for at, share in shares)])
+    axes.set_xlim(start, end)
     years = range(first.year, last.year + 2)
     every = max(1, -(-len(years) // 9))
     ticks = [(date(y, 1, 1), str(y)) for y in years if (y - first.year) % every == 0]
-    shown = [(d.toordinal(), text) for d, text in ticks if d.toordinal() <= last.toordinal() + 0.42 * length]
+    shown = [(d.toordinal(), text) for d, text in ticks if d.toordinal() <= end]
     shown = [(at, text) for at, text in shown if at >= first.toordinal() - 0.02 * length]
     axes.set_xticks([at for at, _ in shown])
     axes.set_xticklabels([text for _, text in shown])

@@ -12,6 +12,9 @@ MIME = "application/vnd.evaltool.blocks+json"
 """MIME type under which a notebook cell publishes its blocks."""
 
 
+Tone = Literal["good", "watch", "bad", "none"]
+
+
 class Prose(Record):
     """A heading with paragraphs in Markdown (HTML is off)."""
 
@@ -32,6 +35,10 @@ class Table(Record):
     """Indices of numeric columns."""
     wide: tuple[int, ...] = ()
     """Indices of columns that hold sentences and take the room that is left."""
+    widths: tuple[int, ...] = ()
+    """Shares of the width by column; empty: as the contents ask."""
+    tones: tuple[Tone, ...] = ()
+    """How each row's second cell is to be seen, beside its words: for tables of verdicts."""
     total: bool = False
     """Whether the last row is a sum of the others."""
     note: str = ""

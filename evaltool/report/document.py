@@ -85,12 +85,14 @@ def as_json(document: Document) -> dict[str, Json]:
                 "annex": "document.data_annex",
                 "data": "figure.data",
                 "contents": "document.contents",
+                "skip": "page.skip",
                 "record": "text.machine_record",
                 "figure": "document.figure",
                 "table": "document.table",
             }.items()
         },
         "blocks": blocks,
+        "toc": contents(blocks),
         "annex": figures,
     }
 
@@ -99,10 +101,23 @@ def blocks_as_json(blocks: tuple[Block, ...]) -> list[Json]:
     """The blocks as plain values, Markdown as trees, heading levels without gaps."""
     found: list[Json] = []
     depth = 0
-    for block in blocks:
+    for number, block in enumerate(blocks, start=1):
         node, depth = _block(block, depth)
+        heading = node.get("heading") if isinstance(node, dict) else None
+        if isinstance(heading, dict):
+            heading["id"] = f"s{number}"
         found.append(node)
     return found
+
+
+def contents(blocks: list[Json]) -> list[Json]:
+    """The headings of the first level, with the ids by which a page links to them."""
+    headings = [b["heading"] for b in blocks if isinstance(b, dict) and b["kind"] == "prose"]
+    return [
+        {"id": heading["id"], "text": heading["text"]}
+        for heading in headings
+        if isinstance(heading, dict) and heading["level"] == 1
+    ]
 
 
 def _block(block: Block, depth: int) -> tuple[Json, int]:

@@ -113,18 +113,13 @@ def axis_words(telling: Telling, estimate: Estimate) -> str:
     """What the horizontal axis of the effect figure measures."""
     outcome = telling.outcome_title()
     estimand = telling.run.plan.estimand
-    values = {"outcome": _lower_first(outcome), "unit": telling.unit}
+    values = {"outcome": telling.outcome_within(), "unit": telling.unit}
     if estimate.kind == "verified_count":
         return telling.say("axis.count", values | {"outcome": outcome})
     if estimand.scale == "relative":
         baseline = estimand.denominator == "baseline"
         return telling.say("axis.improvement_baseline" if baseline else "axis.improvement_percent", values)
     return telling.say("axis.improvement", values)
-
-
-def _lower_first(text: str) -> str:
-    """A title inside a sentence: first letter lowered unless the word looks like an abbreviation."""
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def verdicts(telling: Telling) -> tuple[Verdict, ...]:

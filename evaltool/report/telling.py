@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
 from evaltool.bundle.determination import CellRule
-from evaltool.language.numbers import Number, date_text, money, number, percent, points
+from evaltool.language.numbers import Number, date_text, decimals_for, money, number, percent, points
 from evaltool.language.words import NOTHING, Voice
 from evaltool.plotting._canvas import Drawing
 from evaltool.plotting._scale import Scale
+from evaltool.records.design import BalanceRow
 from evaltool.records.estimate import Element, Estimate
 from evaltool.records.evidence import ALL, PRIMARY, Evidence
+from evaltool.records.gate import GateResult
 from evaltool.records.ledger import LedgerEntry
 from evaltool.records.plan.analysis import Outcome
 from evaltool.records.run import Run
@@ -78,6 +80,28 @@ class Telling:
         exponent = shown.normalize().as_tuple().exponent
         return min(6, max(0, -exponent)) if isinstance(exponent, int) else 0
 
+    @property
+    def analysed_unit(self) -> str:
+        """What one unit of analysis is called; the plan's own word where this language has none."""
+        return self.name_of("analysis_unit", self.run.plan.population.unit)
+
+    @property
+    def analysed_units(self) -> str:
+        """What several units of analysis are called."""
+        own = self.run.plan.population.unit
+        known = self.voice.says(f"analysis_units.{own}")
+        return self.say(f"analysis_units.{own}") if known else self.say("analysis_units.other", {"unit": own})
+
+    def outcome_within(self, outcome_id: str | None = None) -> str:
+        """An outcome's title inside a sentence: first letter lowered unless the word looks like an abbreviation."""
+        text = self.outcome_title(outcome_id)
+        return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+    def column(self, values: Iterable[Number]) -> Callable[[Number], str]:
+        """How numbers of one column are written: all with the same decimals."""
+        digits = decimals_for(values)
+        return lambda value: number(value, self.lang, digits)
+
     def day(self, day: date) -> str:
         """A date in this language."""
         return date_text(day, self.lang)
@@ -114,6 +138,22 @@ class Telling:
     def hides_left_out(self, entry: LedgerEntry) -> bool:
         """Whether how many were left out may not be shown."""
         return bool(self.run.estimates) and CellRule(self.run).hides_left_out(entry)
+
+    def hides_gate(self, gate: GateResult) -> bool:
+        """Whether a check's figure and sentence would tell a count that may not be shown."""
+        return bool(self.run.estimates) and CellRule(self.run).hides_gate(gate)
+
+    def hides_matching(self, field: str) -> bool:
+        """Whether a figure of the design's ``MatchSummary`` (``matched_share``, ``treated_submitted``, …) is hidden."""
+        return bool(self.run.estimates) and CellRule(self.run).hides_matching(field)
+
+    def hides_donors(self, field: str) -> bool:
+        """Whether a figure of the design's ``DonorSummary`` (``donors``, ``excluded``) is hidden."""
+        return bool(self.run.estimates) and CellRule(self.run).hides_donors(field)
+
+    def hides_balance(self, row: BalanceRow) -> bool:
+        """Whether the numbers of a row of the balance table may not be shown."""
+        return bool(self.run.estimates) and CellRule(self.run).hides_balance(row)
 
     def hides_element(self, element: Element) -> bool:
         """Whether an entry of the headline's path or tables rests on too few."""

@@ -1,12 +1,13 @@
-"""Blocks that several sections share: the decision box, the gate table, the trace, amounts by payer."""
+"""Blocks that several sections share: the decision box, its reasons and what follows, amounts by payer."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import Literal
 
-from evaltool.records.gate import GateResult
+from evaltool.payment.fallback import UNDECIDED, blocking_reasons, choose
 from evaltool.report.blocks import Block, DecisionBox, Prose, Table
+from evaltool.report.sections._gates import gate_sentence
 from evaltool.report.telling import Telling, md
 
 Tone = Literal["paid", "unpaid", "undecided", "interim"]
@@ -21,7 +22,7 @@ def decision_box(telling: Telling) -> DecisionBox:
         return interim_box(telling)
     lines = [telling.say(f"state_meaning.{decision.state}")]
     if decision.state == "NOT_DECIDABLE":
-        lines.append(telling.say("text.not_decided"))
+        lines += [telling.say("text.not_decided"), next_step(telling)]
     if decision.state == "NOT_YET_DUE":
         lines.append(telling.say("text.not_yet", {"day": telling.day(telling.run.plan.governance.decide_from)}))
     if decision.state == "CARRIED_FORWARD":
@@ -49,57 +50,31 @@ def interim_box(telling: Telling) -> DecisionBox:
     )
 
 
+def next_step(telling: Telling) -> str:
+    """What the contract says happens to a payment that could not be decided."""
+    run = telling.run
+    blocking = blocking_reasons(run.gates)
+    if "PLAN_UNLOCKED" in run.decision.reasons:
+        return telling.say("next.PLAN_UNLOCKED")
+    agreed = choose(run.plan.fallback, blocking).fallback if blocking else None
+    action = agreed.action if agreed is not None and agreed.action in UNDECIDED else "none"
+    expert = run.plan.governance.expert
+    return telling.say(f"next.{action}", {"name": f" ({expert})"} if action == "expert" and expert else {"name": ""})
+
+
 def reasons(telling: Telling) -> tuple[Block, ...]:
-    """The reason codes in words, as a list; nothing when there are none."""
+    """The reason codes in words, each with what its check found; nothing when there are none."""
     codes = telling.run.decision.reasons
     if not codes:
         return ()
-    listed = "\n".join(f"- {md(telling.name_of('reason', code))} ({md(code)})" for code in codes)
+    listed = "\n".join(f"- {_reason(telling, code)}" for code in codes)
     return (Prose(text=f"**{telling.say('text.reasons')}**\n\n{listed}"),)
 
 
-def gate_statistic(telling: Telling, gate: GateResult) -> str:
-    """The gate's number with its unit, or a dash; withheld with the counts it is made of."""
-    if gate.statistic is None:
-        return telling.say("label.none")
-    if telling.withheld and gate.name != "disclosure":
-        return telling.say("label.withheld")
-    unit = gate.unit.in_language(telling.lang)
-    return f"{telling.number(gate.statistic)} {unit}".strip()
-
-
-def gate_sentence(telling: Telling, gate: GateResult) -> str:
-    """The gate's sentence; withheld where it would say a withheld count."""
-    if telling.withheld and gate.name != "disclosure":
-        return telling.say("label.withheld")
-    return gate.sentence.in_language(telling.lang)
-
-
-def gate_table(telling: Telling, *, sentences: bool) -> Table:
-    """Every gate: verdict, number, threshold, and (long form) its sentence, consequence and source."""
-    none = telling.say("label.none")
-    rows = []
-    for gate in telling.run.gates:
-        row = [telling.name_of("gate", gate.name), telling.say(f"verdict.{gate.verdict}")]
-        row += [gate_statistic(telling, gate), none if gate.threshold is None else telling.number(gate.threshold)]
-        if sentences:
-            source = f"{gate_sentence(telling, gate)}"
-            row += [source]
-        else:
-            row += [telling.say(f"consequence.{gate.consequence}")]
-        rows.append(tuple(row))
-    heads = ["check", "verdict", "statistic", "threshold", "finding" if sentences else "consequence"]
-    overridden = [telling.name_of("gate", g.name) for g in telling.run.gates if g.overridden]
-    note = telling.say("text.gates_note")
-    if overridden:
-        note = f"{note} {telling.say('text.gates_overridden', {'names': ', '.join(overridden)})}"
-    return Table(
-        caption=telling.say("section.checks"),
-        head=tuple(telling.say(f"label.{key}") for key in heads),
-        rows=tuple(rows),
-        wide=(4,) if sentences else (0,),
-        note=note,
-    )
+def _reason(telling: Telling, code: str) -> str:
+    """One reason, its code, and the sentence of the check that gave it."""
+    found = [gate_sentence(telling, gate) for gate in telling.run.gates if gate.reason == code]
+    return " ".join([f"{md(telling.name_of('reason', code))} ({md(code)})", *(md(sentence) for sentence in found)])
 
 
 def payer_table(telling: Telling) -> tuple[Block, ...]:
@@ -119,6 +94,7 @@ def payer_table(telling: Telling) -> tuple[Block, ...]:
             rows=tuple(rows),
             numeric=(2, 3),
             wide=(0,),
+            widths=(42, 18, 14, 26),
             total=True,
         ),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from evaltool.records.estimate import Estimate
 from evaltool.records.evidence import ALL
 from evaltool.records.plan.payment import Rule
@@ -27,7 +29,7 @@ def _rule_sentence(telling: Telling, rule: Rule) -> str:
         "rule.sentence",
         {
             "mechanism": telling.name_of("mechanism", rule.mechanism),
-            "outcome": telling.outcome_title(rule.outcome),
+            "outcome": telling.outcome_within(rule.outcome),
             "basis": telling.name_of("basis", rule.basis or "none"),
             "inclusive": inclusive,
             "thresholds": telling.say("rule.thresholds", {"list": listed}) if thresholds else "",
@@ -56,8 +58,10 @@ def _measured(telling: Telling, estimate: Estimate) -> str:
         return telling.tell("result.count", {"value": telling.scale.text(evidence.point)})
     if estimate.kind == "change":
         return telling.tell("result.change", {"value": telling.scale.text(evidence.point)})
-    values = {"outcome": telling.outcome_title(), "value": telling.scale.text(abs(evidence.point))}
-    return telling.tell("result.improvement" if evidence.point >= 0 else "result.worsening", values)
+    value = telling.scale.text(abs(evidence.point))
+    if evidence.point < 0:
+        return telling.tell("result.worsening", {"outcome": telling.outcome_title(), "value": value})
+    return telling.tell("result.improvement", {"outcome": telling.outcome_within(), "value": value})
 
 
 def _uncertainty(telling: Telling, estimate: Estimate) -> list[str]:
@@ -111,5 +115,28 @@ def evidence_key(telling: Telling) -> str:
 def evidence_sentence(telling: Telling) -> str:
     """The strength of evidence in one fixed sentence."""
     key = evidence_key(telling)
-    why = telling.absent_words(telling.headline) if telling.headline else ""
-    return telling.tell(f"evidence.{key}", {"why": why} if key == "without_uncertainty" else {})
+    return telling.tell(f"evidence.{key}")
+
+
+def size_sentences(telling: Telling) -> list[str]:
+    """What this measurement could detect, and how many units an inconclusive one would have needed.
+
+    Both were computed by the check of the minimum sample; nothing is said where it could not.
+    """
+    found = next((gate.evidence for gate in telling.run.gates if gate.name == "minimum_sample"), {})
+    detectable, wanted, needed = (
+        found.get(name) for name in ("minimum_detectable_effect", "wanted_effect", "treated_needed")
+    )
+    if telling.headline is None or not isinstance(detectable, int | float):
+        return []
+    power = telling.percent(Decimal(str(found.get("power", "0.8"))), 0)
+    sentences = [telling.tell("size.detectable", {"power": power, "size": telling.scale.text(detectable)})]
+    if evidence_key(telling) != "inconclusive" or not isinstance(wanted, int | float):
+        return sentences
+    values = {"power": power, "size": telling.scale.text(wanted)}
+    if detectable <= wanted:
+        return [telling.tell("size.large_enough", values)]
+    if not isinstance(needed, int) or telling.hides("arm", "treated", of=telling.headline):
+        return sentences
+    counts = {"needed": telling.number(needed), "n": telling.number(telling.headline.counts.treated)}
+    return [*sentences, telling.tell("size.needed_threshold", {**values, **counts, "unit": telling.analysed_units})]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from evaltool.records.decision import TraceStep
@@ -26,6 +27,11 @@ TABLES = {
     "level": "payer_level",
     "reason": "trace_absent",
 }
+PARTS = {
+    "rule.evidence": ("lower", "standard_error", "units"),
+    "pooled.value": ("standard_error", "critical_value", "lower", "assumption"),
+}
+"""Values that are told only where they are stated."""
 SIGNS = {">=": "≥", ">": ">"}
 
 
@@ -55,7 +61,16 @@ def trace_sentence(telling: Telling, step: TraceStep) -> str:
     key = f"trace.{step.key}"
     if not telling.voice.says(key):
         return f"{step.key}: " + "; ".join(f"{name} {value}" for name, value in values.items())
-    return telling.say(key, values)
+    return telling.say(key, values) + _parts(telling, step, values)
+
+
+def _parts(telling: Telling, step: TraceStep, values: Mapping[str, str]) -> str:
+    """What a step states besides its figure, and only what is there: a published figure may have none of it."""
+    stated = [name for name in PARTS.get(step.key, ()) if step.values.get(name) not in {None, 0}]
+    if not stated and step.key in PARTS and step.values.get("kind", "effect") == "effect":
+        return f"{telling.say('trace_part.no_uncertainty')}."
+    told = "".join(telling.say(f"trace_part.{name}", {name: values[name]}) for name in stated)
+    return f"{told}." if step.key in PARTS else ""
 
 
 def _value(telling: Telling, step: TraceStep, name: str) -> str:
@@ -90,7 +105,10 @@ def _named(telling: Telling, name: str, value: str) -> str:
     if name in TABLES:
         return telling.name_of(TABLES[name], value)
     if name == "outcome" and value in {outcome.id for outcome in telling.run.plan.outcome}:
-        return telling.outcome_title(value)
+        return telling.outcome_within(value)
+    if name == "rule":
+        ids = [rule.id for rule in telling.run.plan.payment.rule]
+        return telling.number(ids.index(value) + 1) if value in ids else value
     if name == "reasons":
         return ", ".join(part.strip() for part in value.split(","))
     return SIGNS.get(value, value) if name == "operator" else value

@@ -30,6 +30,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
             rows=rows,
             numeric=(1, 3),
             wide=(0,),
+            widths=(42, 14, 19, 25),
         ),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evaltool.report.blocks import Block
 from evaltool.report.section import Section
-from evaltool.report.sections._parts import gate_table
+from evaltool.report.sections._gates import gate_table
 from evaltool.report.telling import Telling
 
 

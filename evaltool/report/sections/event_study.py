@@ -36,12 +36,11 @@ def _table(telling: Telling, elements: tuple[Element, ...], key: str) -> Table:
     """Effects by cohort or calendar period."""
     none = telling.say("label.none")
     rows = []
+    write = telling.column(e.att for e in elements)
     for e in elements:
-        ends = (
-            (none, none) if e.interval is None else (telling.number(e.interval.lower), telling.number(e.interval.upper))
-        )
+        ends = (none, none) if e.interval is None else (write(e.interval.lower), write(e.interval.upper))
         p = none if e.p_value is None else p_value(e.p_value, telling.lang).removeprefix("=\u00a0")
-        rows.append((e.label, telling.number(e.att), none if e.se is None else telling.number(e.se), *ends, p))
+        rows.append((e.label, write(e.att), none if e.se is None else write(e.se), *ends, p))
     heads = ("cohort" if key == "groups" else "period", "effect", "standard_error", "lower", "upper", "p_value")
     return Table(
         caption=f"{telling.say(f'text.{key}_caption')} ({telling.unit})",

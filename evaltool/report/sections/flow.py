@@ -26,7 +26,7 @@ def _picture(telling: Telling) -> FlowPicture:
     design = telling.run.design
     left_out = _left_out(telling)
     return FlowPicture(
-        unit=telling.run.plan.population.unit,
+        unit=telling.analysed_units,
         submitted=telling.count(design.submitted_units, "all", "submitted"),
         analysed=telling.count(design.analysed_units, "all", "analysed"),
         left_out=tuple(left_out),

@@ -10,6 +10,7 @@ from evaltool.report.sections._sentences import (
     observed_expected,
     per_hundred,
     result_sentences,
+    size_sentences,
 )
 from evaltool.report.telling import Telling
 
@@ -21,6 +22,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
     if headline is not None:
         extra = (per_hundred(telling, headline), observed_expected(telling, headline), _analysed(telling))
         findings += [sentence for sentence in extra if sentence]
+        findings += size_sentences(telling)
     listed = "\n".join(f"- {sentence}" for sentence in findings)
     plan = telling.run.plan
     facts = Facts(
@@ -45,7 +47,7 @@ def _analysed(telling: Telling) -> str | None:
     if telling.hides("all", "submitted") or telling.hides("all", "analysed"):
         return None
     shown = {"analysed": telling.number(design.analysed_units), "submitted": telling.number(design.submitted_units)}
-    return telling.tell("result.analysed", {**shown, "unit": telling.run.plan.population.unit})
+    return telling.tell("result.analysed", {**shown, "unit": telling.analysed_units})
 
 
 SECTION = Section("key_findings", build)

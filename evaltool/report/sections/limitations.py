@@ -8,6 +8,8 @@ from evaltool.report.telling import Telling, md
 
 SAID = frozenset({"no_counterfactual", "published_figure", "tie_range_searched"})
 """Notes that other sentences of the report have said already, or that concern no reader."""
+NEEDS_ERROR = frozenset({"few_treated_clusters"})
+"""Notes about a standard error, which say nothing where there is none."""
 FEW = 66
 """Median number of people in Danish programmes: at or below it, single units are said to weigh heavily."""
 
@@ -24,6 +26,8 @@ def _line(telling: Telling, key: str) -> str:
         known = telling.voice.says(f"limit.{key}")
         return telling.tell(f"limit.{key}") if known else f"{md(telling.name_of('limit', key))}\\."
     treated = telling.headline.counts.treated if telling.headline else None
+    if treated == 1:
+        return telling.tell("limit.one")
     return telling.tell("limit.small", {"n": telling.count(treated, "arm", "treated")})
 
 
@@ -40,9 +44,10 @@ def _keys(telling: Telling) -> list[str]:
             keys += ["regression_to_mean"] if run.plan.population.selected_as_extreme else []
         keys += ["no_se"] if estimate.se is None and estimate.kind == "effect" else []
         keys += ["published"] if estimate.method.startswith("published.") else []
-        keys += ["small"] if estimate.counts.treated <= FEW else []
+        keys += ["small"] if 0 < estimate.counts.treated <= FEW else []
         notes = dict.fromkeys(note for e in telling.estimates for note in e.notes)
-        keys += [note for note in notes if note not in SAID]
+        said = SAID if any(e.se is not None for e in telling.estimates) else SAID | NEEDS_ERROR
+        keys += [note for note in notes if note not in said]
     decision = run.decision
     if not telling.monitoring:
         keys += ["point_basis"] if decision.basis == "point_estimate" else []

@@ -5,8 +5,9 @@ from __future__ import annotations
 from evaltool.language.numbers import p_value
 from evaltool.plotting.effect import draw_effect
 from evaltool.records.estimate import Estimate, Interval
+from evaltool.records.evidence import PRIMARY
 from evaltool.report.blocks import Block, Prose, Table
-from evaltool.report.pictures import effect_picture
+from evaltool.report.pictures import effect_picture, specification_title
 from evaltool.report.section import Section
 from evaltool.report.sections._sentences import evidence_sentence, result_sentences
 from evaltool.report.telling import Telling
@@ -27,6 +28,8 @@ def build(telling: Telling) -> tuple[Block, ...]:
     shares = [e for e in telling.estimates if e.relative is not None]
     if shares:
         blocks.append(_shares(telling, shares))
+    if telling.monitoring:
+        blocks += _others(telling)
     return (*blocks, *_notes(telling))
 
 
@@ -106,6 +109,33 @@ def _shares(telling: Telling, estimates: list[Estimate]) -> Table:
     )
 
 
+def _others(telling: Telling) -> list[Block]:
+    """Pre-registered alternatives beside the primary analysis, where no decision compares them."""
+    wanted = telling.run.plan.estimand.outcome
+    found = [e for e in telling.run.estimates if e.key.outcome == wanted and not telling.hides_estimate(e)]
+    if all(e.key.specification == PRIMARY for e in found):
+        return []
+    rows = []
+    for e in sorted(found, key=lambda e: e.key.specification != PRIMARY):
+        own = e.key.specification == PRIMARY
+        name = telling.say("other_bases.primary") if own else specification_title(telling, e.key.specification)
+        share = telling.say("label.none") if e.relative is None else telling.percent(e.relative.value)
+        rows.append((name, telling.number(e.att), share))
+    return [
+        Table(
+            caption=telling.say("other_bases.caption"),
+            head=(
+                telling.say("label.basis"),
+                f"{telling.say('label.effect')} ({telling.unit})",
+                telling.say("label.as_share"),
+            ),
+            rows=tuple(rows),
+            numeric=(1, 2),
+            widths=(50, 28, 22),
+        )
+    ]
+
+
 def _notes(telling: Telling) -> tuple[Block, ...]:
     """Second opinion, and the source of published figures."""
     run = telling.run
@@ -113,7 +143,9 @@ def _notes(telling: Telling) -> tuple[Block, ...]:
     if run.second_opinion is None or telling.withheld:
         parts.append(telling.tell("text.second_opinion_none"))
     else:
-        shown = {"by": run.second_opinion.by, "value": telling.number(run.second_opinion.value)}
+        method = f"second_route.{run.plan.estimator.method}"
+        by = telling.say(method) if telling.voice.says(method) else run.second_opinion.by
+        shown = {"by": by, "value": telling.number(run.second_opinion.value)}
         parts.append(telling.tell("text.second_opinion", shown))
     parts += [telling.tell("text.source", {"source": e.source}) for e in telling.estimates if e.source]
     return (Prose(text="\n\n".join(dict.fromkeys(parts))),)

@@ -10,6 +10,8 @@ from evaltool.report.telling import Telling
 def build(telling: Telling) -> tuple[Block, ...]:
     """Design, method, estimand in words; the conventions by their own names."""
     plan = telling.run.plan
+    design = telling.name_of("design_method", plan.design.method)
+    estimand = telling.headline.estimand if telling.headline else plan.estimand.target
     facts = Facts(
         caption=telling.say("section.methods"),
         items=(
@@ -17,8 +19,8 @@ def build(telling: Telling) -> tuple[Block, ...]:
                 telling.say("fact.method"),
                 f"{telling.name_of('method', plan.estimator.method)} ({plan.estimator.method})",
             ),
-            (telling.say("fact.design"), plan.design.method),
-            (telling.say("fact.estimand"), telling.headline.estimand if telling.headline else plan.estimand.target),
+            (telling.say("fact.design"), f"{design} ({plan.design.method})"),
+            (telling.say("fact.estimand"), telling.name_of("estimand_name", estimand)),
             (telling.say("fact.level"), telling.level(plan.inference.level)),
             (telling.say("fact.seed"), str(telling.run.seed)),
         ),
@@ -29,19 +31,24 @@ def build(telling: Telling) -> tuple[Block, ...]:
     table = Table(
         caption=telling.say("text.conventions_caption"),
         head=(telling.say("label.setting"), telling.say("label.choice")),
-        rows=tuple((name, _shown(telling, value)) for name, value in sorted(conventions.items())),
+        rows=tuple(
+            (telling.name_of("convention", name), _shown(telling, value)) for name, value in sorted(conventions.items())
+        ),
         wide=(1,),
+        widths=(42, 58),
     )
     return (facts, table)
 
 
 def _shown(telling: Telling, value: bool | float | str | None) -> str:
-    """A convention's value: names stay as the methods manual spells them."""
+    """A convention's value in words; a name without words stays as the methods manual spells it."""
     if value is None:
         return telling.say("label.none")
     if isinstance(value, bool):
         return telling.say("trace_word.yes" if value else "trace_word.no")
-    return value if isinstance(value, str) else telling.number(value)
+    if isinstance(value, str):
+        return telling.say(f"convention_value.{value}") if telling.voice.says(f"convention_value.{value}") else value
+    return telling.number(value)
 
 
 SECTION = Section("methods", build)

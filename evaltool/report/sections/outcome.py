@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evaltool.records.plan.analysis import Outcome
+from evaltool.records.plan.data import Column
 from evaltool.report.blocks import Block, Facts, Table
 from evaltool.report.section import Section
 from evaltool.report.telling import Telling
@@ -14,7 +15,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
     blocks.append(_source(telling))
     columns = telling.run.plan.data.column
     if columns:
-        rows = tuple((c.name, c.role, c.type, c.label.in_language(telling.lang) or c.unit or "") for c in columns)
+        rows = tuple(_column(telling, column) for column in columns)
         heads = ("column", "role", "type", "meaning")
         blocks.append(
             Table(
@@ -22,9 +23,16 @@ def build(telling: Telling) -> tuple[Block, ...]:
                 head=tuple(telling.say(f"label.{key}") for key in heads),
                 rows=rows,
                 wide=(3,),
+                widths=(22, 24, 14, 40),
             )
         )
     return tuple(blocks)
+
+
+def _column(telling: Telling, column: Column) -> tuple[str, ...]:
+    """A column's name, role, type and meaning."""
+    role, kind = telling.name_of("role", column.role), telling.name_of("column_type", column.type)
+    return (column.name, role, kind, column.label.in_language(telling.lang) or column.unit or "")
 
 
 def _facts(telling: Telling, outcome: Outcome) -> Facts:
@@ -50,11 +58,11 @@ def _source(telling: Telling) -> Facts:
         source = run.plan.programme.source or telling.say("text.data_none")
         return Facts(caption=telling.say("fact.source"), items=((telling.say("fact.source"), source),))
     size = {
-        "rows": telling.number(run.data.rows),
-        "units": telling.number(run.data.units),
+        "rows": telling.count(run.data.rows, "data", "units"),
+        "units": telling.count(run.data.units, "data", "units"),
         "periods": telling.number(len(run.data.periods)),
     }
-    items = [("source", run.data.source), ("vintage", run.plan.data.vintage or "")]
+    items = [("source", telling.name_of("source_kind", run.data.source)), ("vintage", run.plan.data.vintage or "")]
     if not telling.hides("all", "submitted"):
         items.append(("rows", telling.say("fact.rows_value", size)))
     shown = tuple((telling.say(f"fact.{key}"), value) for key, value in items if value)

@@ -29,7 +29,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
         ("area", telling.say(f"area.{programme.area}")),
         ("period", f"{telling.day(programme.start)} – {telling.day(programme.end)}"),
         ("target_group", population.eligibility.in_language(telling.lang)),
-        ("unit", population.unit),
+        ("unit", telling.analysed_unit),
         ("entry", f"{telling.day(population.entry_from)} – {telling.day(population.entry_to)}"),
         ("agreed_size", telling.say("fact.agreed_size_value", sizes) if stated else ""),
         ("principle", telling.say(f"principle.{population.principle}")),
