@@ -1,0 +1,73 @@
+"""The notebooks run as they stand, use only the face, and say what they promise."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
+NOTEBOOKS = sorted(path.name for path in FOLDER.glob("*.ipynb"))
+NEEDS_REFERENCE = {"02_lalonde_prop99.ipynb"}
+ALLOWED = {"evaltool", "pandas", "numpy", "pathlib", "tempfile", "os", "subprocess", "sys", "decimal", "IPython"}
+
+
+def executed(name: str, folder: Path) -> nbformat.NotebookNode:
+    """The notebook after a run in a copy of its folder, beside the samples."""
+    shutil.copytree(FOLDER, folder / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    shutil.copytree(FOLDER.parent / "data_samples", folder / "data_samples")
+    notebook = nbformat.read(folder / "notebooks" / name, as_version=4)
+    client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder / "notebooks")}})
+    client.execute()
+    return notebook
+
+
+def printed(notebook: nbformat.NotebookNode, cell: str) -> str:
+    """Everything a cell printed or showed as text."""
+    (found,) = [c for c in notebook.cells if c.get("id") == cell]
+    parts = [o.get("text") or o.get("data", {}).get("text/plain", "") for o in found.outputs]
+    return "\n".join(parts)
+
+
+def shown(notebook: nbformat.NotebookNode, cell: str) -> set[str]:
+    """The kinds of output of a cell."""
+    (found,) = [c for c in notebook.cells if c.get("id") == cell]
+    return {kind for output in found.outputs for kind in output.get("data", {})}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_uses_only_the_face(name: str) -> None:
+    notebook = nbformat.read(FOLDER / name, as_version=4)
+    faults = []
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Import):
+                faults += [n.name for n in node.names if n.name not in ALLOWED]
+            if isinstance(node, ast.ImportFrom) and node.module not in ALLOWED - {"evaltool"}:
+                faults.append(str(node.module))
+    assert not faults
+
+
+def test_the_tour_runs_and_the_two_roads_meet(tmp_path: Path) -> None:
+    tour = executed("01_tour.ipynb", tmp_path)
+    assert printed(tour, "frame").endswith("True, True)")
+    assert printed(tour, "bundle").split() == ["True", "True"]
+    assert printed(tour, "pay").split()[-1] == "True"
+    assert "nothing below 0.5 is taken" in printed(tour, "level")
+    assert "USAGE_BAD_ARGUMENT" in printed(tour, "faults")
+    assert "Did you mean 'fraværsdage'" in printed(tour, "faults")
+    assert "image/svg+xml" in shown(tour, "plot")
+    assert "text/html" in shown(tour, "summary")
+
+
+@pytest.mark.parametrize("name", sorted(NEEDS_REFERENCE & set(NOTEBOOKS)))
+def test_published_studies_run(name: str, tmp_path: Path, reference: Path) -> None:
+    assert Path(os.environ["EVALTOOL_REFERENCE"]) == reference
+    executed(name, tmp_path)
