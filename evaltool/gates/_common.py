@@ -23,6 +23,7 @@ NOUNS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "clusters": {"da": ("klynge", "klynger"), "en": ("cluster", "clusters")},
     "periods": {"da": ("periode", "perioder"), "en": ("period", "periods")},
     "days": {"da": ("dag", "dage"), "en": ("day", "days")},
+    "thresholds": {"da": ("tærskel", "tærskler"), "en": ("threshold", "thresholds")},
     "fits": {"da": ("beregning", "beregninger"), "en": ("fit", "fits")},
 }
 """What gates count: singular and plural."""
@@ -51,6 +52,9 @@ class Finding:
     statistic_name: Words | None = None
     unit: Words | None = None
     consequence: Consequence | None = None
+    counts: tuple[str, ...] = ()
+    """Names of the disclosure gate for the counts that statistic and sentence tell (``any:left_out``: of the ledger);
+    the sizes of the headline's arms go without saying."""
 
 
 def answer(context: GateContext, measure: Measure, finding: Finding) -> GateResult:
@@ -71,6 +75,7 @@ def answer(context: GateContext, measure: Measure, finding: Finding) -> GateResu
         source=measure.source,
         overridden=context.overridden,
         evidence={key: _writable(value) for key, value in finding.evidence.items()},
+        counts=finding.counts,
     )
 
 

@@ -13,11 +13,13 @@ randomised trials; using them for matched comparisons, and a review between the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
 from evaltool.gates._common import Finding, Measure, answer
+from evaltool.gates._few import agreeing, is_few, least, most
 from evaltool.gates._lost import Arms, arms_of
 from evaltool.gates._matched import MATCHED, for_units
 from evaltool.gates._wwc import CAUTIOUS, OPTIMISTIC, boundary
@@ -74,15 +76,27 @@ def check(context: GateContext) -> GateResult:
         verdict = "PASS" if options.boundary == "optimistic" else "REVIEW"
     strict = cautious if options.boundary == "cautious" else optimistic
     decided = float((optimistic if verdict == "FAIL" else strict) or 0)
+    shown = float(loss.difference)
+    sentence = Words(da=_danish(loss, decided, arms), en=_english(loss, decided, arms))
+    if is_few(context, arms.lost_treated, arms.lost_comparison, arms.lost_unknown):
+        shown = agreeing(float(_largest(context, arms)), verdict, decided, rising=False)
+        few = number(context.plan.disclosure.minimum, "da")
+        sentence = Words(
+            da=f"Frafaldet omfatter færre end {few} i mindst én gruppe; forskellen er højst {points(shown, 'da')} mod "
+            f"accepterede {points(decided, 'da')}.",
+            en=f"Fewer than {few} were lost from at least one group; attrition differs by at most "
+            f"{points(shown, 'en')}, and {points(decided, 'en')} are accepted.",
+        )
     return answer(
         context,
         MEASURE,
         Finding(
             verdict=verdict,
-            sentence=Words(da=_danish(loss, decided, arms), en=_english(loss, decided, arms)),
-            statistic=float(loss.difference),
+            sentence=sentence,
+            statistic=shown,
             threshold=decided,
             evidence=_evidence(arms, loss, (cautious, optimistic)) | {"boundary": options.boundary},
+            counts=("any:left_out", "submitted:treated", "submitted:comparison", "data:units") if loss.overall else (),
         ),
     )
 
@@ -102,6 +116,14 @@ def worst(arms: Arms) -> Loss:
             )
         )
     return max(found, key=lambda loss: loss.difference)
+
+
+def _largest(context: GateContext, arms: Arms) -> Fraction:
+    """The largest difference that counts withheld from readers would allow."""
+    ways = itertools.product(
+        *({least(context, n), most(context, n)} for n in (arms.lost_treated, arms.lost_comparison, arms.lost_unknown))
+    )
+    return max(worst(replace(arms, lost_treated=t, lost_comparison=c, lost_unknown=u)).difference for t, c, u in ways)
 
 
 def _evidence(arms: Arms, loss: Loss, bounds: tuple[Fraction | None, Fraction | None]) -> dict[str, Json]:

@@ -50,9 +50,9 @@ def check(context: GateContext) -> GateResult:
         verdict, decided = "FAIL", float(options.minimum)
     sentence = Words(
         da=f"{counted(facts.comparison_matched, 'units', 'da')} i sammenligningsgruppen svarer efter vægtning til "
-        f"{number(size, 'da', 1)}; mindst {number(decided, 'da')} kræves.",
+        f"{number(size, 'da')}; mindst {number(decided, 'da')} kræves.",
         en=f"{counted(facts.comparison_matched, 'units', 'en')} in the comparison group count as "
-        f"{number(size, 'en', 1)} after weighting; at least {number(decided, 'en')} are asked for.",
+        f"{number(size, 'en')} after weighting; at least {number(decided, 'en')} are asked for.",
     )
     evidence: dict[str, Json] = {
         "comparison_matched": facts.comparison_matched,

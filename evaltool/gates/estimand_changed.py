@@ -11,6 +11,7 @@ Source: own proposal.
 from __future__ import annotations
 
 from evaltool.gates._common import Finding, Measure, answer, counted
+from evaltool.gates._few import is_few, most
 from evaltool.gates._matched import MATCHED, for_units
 from evaltool.language.numbers import number
 from evaltool.records.base import Record, Words
@@ -45,6 +46,9 @@ def check(context: GateContext) -> GateResult:
     written = context.plan.design.options.get("unmatched_treated") == "rename"
     foreseen = written or options.foreseen
     da, en = (counted(out, "units", lang) for lang in ("da", "en"))
+    if is_few(context, out):
+        shown = number(most(context, out) + 1, "da")
+        da, en = f"Færre end {shown} enheder", f"fewer than {shown} units"
     if out == 0:
         sentence = Words(
             da="Ingen i indsatsgruppen er udeladt; det aftalte måles.",
@@ -54,13 +58,13 @@ def check(context: GateContext) -> GateResult:
         sentence = Words(
             da=f"{da} i indsatsgruppen er udeladt, som planen forudså; effekten gælder de øvrige "
             f"({number(context.headline.counts.treated, 'da')}).",
-            en=f"{en} of the treatment group left out, as the plan foresaw; the effect is that of the other "
+            en=f"Left out of the treatment group: {en}, as the plan foresaw; the effect is that of the other "
             f"{number(context.headline.counts.treated, 'en')}.",
         )
     else:
         sentence = Words(
             da=f"{da} i indsatsgruppen er udeladt, og planen forudså det ikke; effekten gælder andre end aftalt.",
-            en=f"{en} of the treatment group left out, which the plan did not foresee; the effect is not that of "
+            en=f"Left out of the treatment group: {en}, which the plan did not foresee; the effect is not that of "
             "those agreed on.",
         )
     return answer(
@@ -69,9 +73,10 @@ def check(context: GateContext) -> GateResult:
         Finding(
             verdict="PASS" if out == 0 or foreseen else "FAIL",
             sentence=sentence,
-            statistic=float(out),
+            statistic=float(most(context, out)),
             threshold=0.0,
             evidence={"left_out": out, "foreseen_by_design": written, "foreseen_by_gate": options.foreseen},
+            counts=("submitted:treated", "unmatched:treated", "dropped:treated") if out else (),
         ),
     )
 

@@ -93,7 +93,7 @@ def _sentence(context: GateContext, verdict: Verdict, values: list[float], lang:
             "REVIEW": "mindst én gang på et andet betalingstrin",
             "FAIL": "mindst én gang med modsat fortegn eller ingen effekt",
         }[verdict]
-        return f"Uden én donor ad gangen ({counted(len(values), 'fits', lang)}) er effekten {low} til {high}, {end}."
+        return f"Uden én donor ad gangen ({counted(len(values), 'fits', lang)}) er effekten {low} til {high}; {end}."
     end = {
         "PASS": "with the same sign and payment tier",
         "REVIEW": "at least once in another payment tier",

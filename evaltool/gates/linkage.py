@@ -17,11 +17,12 @@ from typing import Annotated
 from pydantic import Field
 
 from evaltool.gates._common import Finding, Measure, answer
+from evaltool.gates._few import agreeing, is_few, most
 from evaltool.gates._lost import arms_of
 from evaltool.gates._matched import MATCHED, ROUNDING, for_units
 from evaltool.language.numbers import number, percent
 from evaltool.records.base import Exact, Json, Record, Words
-from evaltool.records.gate import GateResult
+from evaltool.records.gate import GateResult, Verdict
 from evaltool.records.plugins import GateContext, GatePlugin
 
 MEASURE = Measure(
@@ -60,6 +61,7 @@ def check(context: GateContext) -> GateResult:
         "comparison": (arms.kept_comparison, arms.lost_comparison, options.submitted_comparison),
     }
     shares: dict[str, float] = {}
+    totals: dict[str, int] = {}
     evidence: dict[str, Json] = {"minimum": str(options.minimum), "lost_unknown": arms.lost_unknown}
     for arm, (found, lost, stated) in sizes.items():
         total = found + lost + arms.lost_unknown if stated is None else stated
@@ -70,7 +72,7 @@ def check(context: GateContext) -> GateResult:
                 en=f"The contract states {number(total, 'en')} in {ARMS[arm].in_language('en')}; the data hold more.",
             )
             return answer(context, MEASURE, Finding(verdict="CANNOT_TELL", sentence=contradiction, evidence=evidence))
-        shares[arm] = found / total
+        shares[arm], totals[arm] = found / total, total
     arm = min(shares, key=lambda name: (shares[name], name != "treated"))
     limit = float(options.minimum)
     sentence = Words(
@@ -79,15 +81,27 @@ def check(context: GateContext) -> GateResult:
         en=f"In {ARMS[arm].in_language('en')} {percent(shares[arm], 'en')} were found; at least "
         f"{percent(limit, 'en', 0)} are asked for.",
     )
+    verdict: Verdict = "PASS" if shares[arm] >= limit - ROUNDING else "REVIEW"
+    share, missing = shares[arm], totals[arm] - sizes[arm][0]
+    if is_few(context, missing):
+        few = number(most(context, missing) + 1, "da")
+        share = agreeing(1 - most(context, missing) / totals[arm], verdict, limit, rising=True)
+        sentence = Words(
+            da=f"I {ARMS[arm].in_language('da')} blev færre end {few} ikke genfundet; mindst "
+            f"{percent(limit, 'da', 0)} genfundne kræves.",
+            en=f"In {ARMS[arm].in_language('en')} fewer than {few} were not found; at least "
+            f"{percent(limit, 'en', 0)} found are asked for.",
+        )
     return answer(
         context,
         MEASURE,
         Finding(
-            verdict="PASS" if shares[arm] >= limit - ROUNDING else "REVIEW",
+            verdict=verdict,
             sentence=sentence,
-            statistic=shares[arm],
+            statistic=share,
             threshold=limit,
             evidence=evidence | {"arm": arm},
+            counts=("any:left_out", f"submitted:{arm}", "data:units") if shares[arm] < 1.0 else (),
         ),
     )
 

@@ -14,6 +14,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from evaltool.gates._common import Finding, Measure, answer
+from evaltool.gates._few import agreeing, is_few, most
 from evaltool.gates._matched import MATCHED, Limits, for_matching, matching_of, misordered, no_matching
 from evaltool.language.numbers import number, percent
 from evaltool.records.base import Exact, Json, Record, Words
@@ -59,16 +60,31 @@ def check(context: GateContext) -> GateResult:
         for lang in ("da", "en")
     )
     sentence = Words(
-        da=f"{da[0]} af {da[1]} i indsatsgruppen ({da[2]}) fandt et match; grænsen er {percent(decided, 'da', 0)}.",
+        da=f"Grænsen er {percent(decided, 'da', 0)}: {da[0]} af {da[1]} i indsatsgruppen ({da[2]}) fandt et match.",
         en=f"{en[0]} of {en[1]} treated units ({en[2]}) found a match; the limit is {percent(decided, 'en', 0)}.",
     )
+    without = facts.treated_submitted - facts.treated_matched
+    if is_few(context, without):
+        few = number(most(context, without) + 1, "da")
+        share = agreeing(1 - most(context, without) / facts.treated_submitted, verdict, decided, rising=True)
+        sentence = Words(
+            da=f"Grænsen er {percent(decided, 'da', 0)}: færre end {few} i indsatsgruppen fandt ikke et match.",
+            en=f"Fewer than {few} treated units found no match; the limit is {percent(decided, 'en', 0)}.",
+        )
     evidence: dict[str, Json] = {
         "treated_matched": facts.treated_matched,
         "treated_submitted": facts.treated_submitted,
         "good": str(options.good),
         "fair": str(options.fair),
     }
-    found = Finding(verdict=verdict, sentence=sentence, statistic=share, threshold=decided, evidence=evidence)
+    found = Finding(
+        verdict=verdict,
+        sentence=sentence,
+        statistic=share,
+        threshold=decided,
+        evidence=evidence,
+        counts=("submitted:treated", "unmatched:treated"),
+    )
     return answer(context, MEASURE, found)
 
 

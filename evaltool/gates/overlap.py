@@ -15,8 +15,9 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from evaltool.gates._common import Finding, Measure, answer
+from evaltool.gates._few import agreeing, is_few, most
 from evaltool.gates._matched import MATCHED, Limits, for_matching, matching_of, misordered, no_matching
-from evaltool.language.numbers import percent
+from evaltool.language.numbers import number, percent
 from evaltool.records.base import Exact, Json, Record, Words
 from evaltool.records.gate import GateResult
 from evaltool.records.plugins import GateContext, GatePlugin
@@ -56,18 +57,35 @@ def check(context: GateContext) -> GateResult:
     verdict = limits.verdict(share)
     decided = limits.deciding(verdict)
     sentence = Words(
-        da=f"{percent(share, 'da')} af indsatsgruppen ligger, hvor der findes nogen at sammenligne med; grænsen er "
-        f"{percent(decided, 'da', 0)}.",
+        da=f"Grænsen er {percent(decided, 'da', 0)}: {percent(share, 'da')} af indsatsgruppen ligger, hvor der findes "
+        "nogen at sammenligne med.",
         en=f"{percent(share, 'en')} of the treated lie where there is anybody to compare with; the limit is "
         f"{percent(decided, 'en', 0)}.",
     )
+    outside = round((1 - share) * facts.treated_submitted)
+    if is_few(context, outside):
+        few = number(most(context, outside) + 1, "da")
+        share = agreeing(1 - most(context, outside) / facts.treated_submitted, verdict, decided, rising=True)
+        sentence = Words(
+            da=f"Grænsen er {percent(decided, 'da', 0)}: færre end {few} i indsatsgruppen ligger, hvor der ikke findes "
+            "nogen at sammenligne med.",
+            en=f"Fewer than {few} treated units lie where there is nobody to compare with; the limit is "
+            f"{percent(decided, 'en', 0)}.",
+        )
     evidence: dict[str, Json] = {
         "treated_submitted": facts.treated_submitted,
         "scale": facts.scale,
         "good": str(options.good),
         "fair": str(options.fair),
     }
-    found = Finding(verdict=verdict, sentence=sentence, statistic=share, threshold=decided, evidence=evidence)
+    found = Finding(
+        verdict=verdict,
+        sentence=sentence,
+        statistic=share,
+        threshold=decided,
+        evidence=evidence,
+        counts=("submitted:treated", "support:inside", "support:outside"),
+    )
     return answer(context, MEASURE, found)
 
 

@@ -15,9 +15,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaltool.gates._common import Finding, Measure, answer, effect_of, effect_text, finite
+from evaltool.gates._common import Finding, Measure, answer, counted, effect_of, effect_text, finite
 from evaltool.gates._matched import MATCHED, for_matching, turned
-from evaltool.language.numbers import number
 from evaltool.records.base import Json, Record, Words
 from evaltool.records.gate import GateResult
 from evaltool.records.plugins import GateContext, GatePlugin
@@ -125,7 +124,7 @@ def _danish(context: GateContext, ends: tuple[float, float], inside: list[float]
     """The sentence in Danish."""
     low, high = (effect_text(context, end, "da") for end in ends)
     how = " (fundet ved søgning; vurderet med samme bredde lagt til på begge sider)" if searched else ""
-    end = "ingen tærskel ligger imellem" if not inside else f"{number(len(inside), 'da')} tærskel(er) ligger imellem"
+    end = "ingen tærskel ligger imellem" if not inside else f"{counted(len(inside), 'thresholds', 'da')} ligger imellem"
     return f"Alt efter valget mellem lige gode matches er effekten {low} til {high}{how}; {end}."
 
 
@@ -133,7 +132,7 @@ def _english(context: GateContext, ends: tuple[float, float], inside: list[float
     """The sentence in English."""
     low, high = (effect_text(context, end, "en") for end in ends)
     how = " (found by search; judged with that width again on either side)" if searched else ""
-    end = "no threshold lies between" if not inside else f"{number(len(inside), 'en')} threshold(s) lie between"
+    end = "no threshold lies between" if not inside else f"between them: {counted(len(inside), 'thresholds', 'en')}"
     return f"Depending on the choice between equally good matches the effect is {low} to {high}{how}; {end}."
 
 

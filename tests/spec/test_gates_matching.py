@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import pytest
-from gate_world import ask, can, design, estimate, plan, relative, rule, why_not
+from gate_world import ask, can, design, estimate, relative, rule, why_not
+from gate_world import plan as any_plan
 from scipy import optimize, stats
 
 from evaltool import registry
@@ -22,6 +23,7 @@ from evaltool.records.estimate import Counts, Estimate, Relative
 from evaltool.records.gate import GateResult
 from evaltool.records.ledger import Ledger, LedgerEntry, LedgerReason
 from evaltool.records.panel import DataIdentity, Panel
+from evaltool.records.plan.evaluation_plan import EvaluationPlan
 
 WEIGHTED = can(family="weighted", designs=("matching.nearest",), covariates=True, path=False, placebo_in_time=False)
 DID = can()
@@ -29,6 +31,11 @@ MATCHING_GATES = {
     *("matched_share", "overlap", "balance", "effective_sample_size", "largest_weight_share", "tie_range"),
     *("estimand_changed", "attrition", "linkage"),
 }
+
+
+def plan(rules: Sequence[Mapping[str, object]] | None = None, **tables: object) -> EvaluationPlan:
+    """A plan whose counts may all be shown, unless it says otherwise."""
+    return any_plan(rules, **{"disclosure": {"profile": "public"}, **tables})
 
 
 def row(
@@ -81,7 +88,7 @@ def matched(**changes: object) -> Design:
 
 def on(name: str, **changes: object) -> GateResult:
     """The gate's answer on a matched design with changes to the world."""
-    return ask(name, **{"capabilities": WEIGHTED, "design": matched(), **changes})
+    return ask(name, **{"plan": plan(), "capabilities": WEIGHTED, "design": matched(), **changes})
 
 
 def text(found: GateResult) -> str:
@@ -167,7 +174,7 @@ def test_a_contract_may_ask_for_more() -> None:
     found = on("matched_share", design=matched(treated_matched=95), options={"good": "0.99"}, overridden=True)
     assert (found.verdict, found.threshold, found.overridden) == ("REVIEW", 0.99, True)
     assert text(found) == "95 of 100 treated units (95.0%) found a match; the limit is 99%."
-    assert found.sentence.in_language("da").startswith("95 af 100 i indsatsgruppen")
+    assert found.sentence.in_language("da").startswith("Grænsen er 99\u00a0pct.: 95 af 100 i indsatsgruppen")
 
 
 @pytest.mark.parametrize(
@@ -352,7 +359,8 @@ def test_estimand_changed(found_match: int, written: str | None, gate: bool, ver
 
 
 def test_for_other_methods_treated_units_left_out_by_the_design_count() -> None:
-    found = ask("estimand_changed", design=design({3: 80, None: 120}, dropped={"treated": 2, "comparison": 5}))
+    two = design({3: 80, None: 120}, dropped={"treated": 2, "comparison": 5})
+    found = ask("estimand_changed", plan=plan(), design=two)
     assert (found.verdict, found.statistic) == ("FAIL", 2.0)
     assert ask("estimand_changed", design=design({3: 80, None: 120}, dropped={"comparison": 5})).verdict == "PASS"
 
@@ -720,3 +728,71 @@ def test_a_rise_keeps_its_sign() -> None:
     headline = tied(1.0, 3.0, att=2.0, counts=Counts(treated=80, comparison=80, observations=160))
     found = on("tie_range", plan=rising, headline=headline, thresholds=(2.5,))
     assert (found.evidence["lower"], found.evidence["upper"], found.verdict) == (1.0, 3.0, "REVIEW")
+
+
+# a handful of units ---------------------------------------------------------------------------------------------
+
+
+FEW = {"profile": "minimum_5"}
+"""Counts of 1 to 4 must not be seen or worked out from what is released: statistic, threshold and sentence."""
+
+
+def seen_by_readers(found: GateResult) -> tuple[object, ...]:
+    """What of a gate is released."""
+    return (found.verdict, found.statistic, found.threshold, found.sentence, found.unit)
+
+
+def test_whether_one_or_four_are_unmatched_cannot_be_seen() -> None:
+    one, four, five = (
+        on("matched_share", plan=plan(disclosure=FEW), design=matched(treated_matched=100 - n)) for n in (1, 4, 5)
+    )
+    assert seen_by_readers(one) == seen_by_readers(four)
+    assert (one.statistic, text(one)) == (0.96, "Fewer than 5 treated units found no match; the limit is 90%.")
+    assert five.statistic == 0.95
+
+
+def test_a_bound_beside_a_pass_meets_the_limit_and_a_fail_stays_a_fail() -> None:
+    # 29 of 30 pass (96.7 per cent), and so do 27 (90); four unmatched would be 86.7 per cent
+    found = on("matched_share", plan=plan(disclosure=FEW), design=matched(treated_matched=29, treated_submitted=30))
+    assert (found.verdict, found.statistic) == ("PASS", 0.9)
+    small = on("matched_share", plan=plan(disclosure=FEW), design=matched(treated_matched=7, treated_submitted=10))
+    assert (small.verdict, small.statistic) == ("FAIL", 0.6)  # 3 without a match: told as at most 4
+
+
+def test_whether_one_or_four_lie_outside_cannot_be_seen() -> None:
+    one, four = (on("overlap", plan=plan(disclosure=FEW), design=matched(common_support=1 - n / 100)) for n in (1, 4))
+    assert seen_by_readers(one) == seen_by_readers(four)
+    assert one.statistic == 0.96
+    assert text(one).startswith("Fewer than 5 treated units lie where there is nobody")
+
+
+def test_whether_one_or_four_were_left_out_cannot_be_seen() -> None:
+    one, four = (
+        on("estimand_changed", plan=plan(disclosure=FEW), design=matched(treated_matched=100 - n)) for n in (1, 4)
+    )
+    assert seen_by_readers(one) == seen_by_readers(four)
+    assert (one.verdict, one.statistic) == ("FAIL", 4.0)
+    assert text(one).startswith("Left out of the treatment group: fewer than 5 units, which")
+
+
+def test_whether_one_or_four_were_not_found_cannot_be_seen() -> None:
+    stated = {"submitted_treated": 100}
+    one, four = (on("linkage", plan=plan(disclosure=FEW), panel=people(100 - n, 1000), options=stated) for n in (1, 4))
+    assert seen_by_readers(one) == seen_by_readers(four)
+    assert (one.statistic, text(one)) == (
+        0.96,
+        "In the treatment group fewer than 5 were not found; at least 95% found are asked for.",
+    )
+
+
+def test_how_many_of_a_few_were_lost_cannot_be_seen() -> None:
+    # told: 4 of 100 at most against 0.2 per cent, 3.8 points
+    one = on("attrition", plan=plan(disclosure=FEW), panel=people(96, 998, lost("treated", 4), lost("comparison", 2)))
+    assert (one.verdict, one.evidence["lost_treated"]) == ("PASS", 4)
+    assert one.statistic == pytest.approx(4 / 100 - 1 / 999, abs=1e-15)
+    assert text(one).startswith("Fewer than 5 were lost from at least one group; attrition differs by at most 3.9")
+    # 2 of 50: four would be over the boundary of 5.7 points, and the verdict is that of the two
+    two = on("attrition", plan=plan(disclosure=FEW), panel=people(48, 1000, lost("treated", 2)))
+    assert (two.verdict, two.statistic, two.threshold) == ("PASS", 0.057, 0.057)
+    many = on("attrition", plan=plan(disclosure=FEW), panel=people(10, 1000, lost("treated", 2), lost("comparison", 9)))
+    assert (many.verdict, many.statistic) == ("FAIL", pytest.approx(4 / 14 - 9 / 1009, abs=1e-15))
