@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from evaltool.errors import DisclosureError, Fault, Place
+from evaltool.gates._released_design import DONOR_FIELDS, MATCHING_FIELDS, left_out_name
+from evaltool.numerics.disclosure import is_hidden
 from evaltool.records.base import Json, canonical_json, plain
 from evaltool.records.decision import Alternative
+from evaltool.records.design import BalanceRow, DonorSummary, MatchSummary
 from evaltool.records.estimate import Element, Estimate
 from evaltool.records.gate import GateResult
 from evaltool.records.ledger import LedgerEntry
@@ -47,11 +50,11 @@ def determination_of(run: Run) -> dict[str, Json]:
         "estimates": [_briefly(_estimate(estimate, cells)) for estimate in run.estimates],
         "failed_specifications": plain(run.failed_specifications),
         "second_opinion": None if cells.headline_withheld else plain(run.second_opinion),
-        "gates": [_gate(gate, withheld=cells.headline_withheld) for gate in run.gates],
+        "gates": [_gate(gate, withheld=cells.hides_gate(gate)) for gate in run.gates],
         "design": _design(run, cells),
         "left_out": [_left_out(entry, cells) for entry in run.ledger.entries],
         "plan": {"seal": run.plan_seal, "lock": run.lock.state, **_design_lock(run)},
-        "data": _data(run),
+        "data": _data(run, cells),
         "disclosure": {"profile": plan.disclosure.profile, "counts": plan.disclosure.counts, "minimum": cells.minimum},
         **({"sign_offs": plain(run.sign_offs)} if run.sign_offs else {}),
         "seed": run.seed,
@@ -76,6 +79,10 @@ class CellRule:
         self._hidden = frozenset(str(name) for name in found) if isinstance(found, list) else frozenset()
         self._all = gate is not None and gate.verdict == "CANNOT_TELL"
         self._headline = run.estimate.key
+        self._any_left_out = any(
+            entry.what in {"unit", "row"} and self._hides_entry(entry, run.plan.disclosure.minimum)
+            for entry in run.ledger.entries
+        )
         self.minimum = run.plan.disclosure.minimum
         self.headline_withheld = any(self.hides("arm", arm) for arm in ARMS)
 
@@ -90,10 +97,39 @@ class CellRule:
         return any(self.hides(element.kind, *(own or (element.element,)), arm, of=estimate) for arm in ARMS)
 
     def hides_left_out(self, entry: LedgerEntry) -> bool:
-        """Whether a count of the ledger is hidden, through its arm or because it is small itself."""
-        return (
-            self._all or 0 < entry.count < self.minimum or (entry.what == "unit" and self.hides("dropped", entry.arm))
-        )
+        """Whether a count of the ledger is hidden: itself, through its arm, or because it is small."""
+        return self._hides_entry(entry, self.minimum)
+
+    def _hides_entry(self, entry: LedgerEntry, minimum: int) -> bool:
+        """See ``hides_left_out``."""
+        named = {left_out_name(entry), f"dropped:{entry.arm}"} if entry.what == "unit" else set()
+        return self._all or 0 < entry.count < minimum or bool(named & self._hidden)
+
+    def hides_gate(self, gate: GateResult) -> bool:
+        """Whether a gate's statistic and sentence would tell a hidden count, or the withheld headline."""
+        if gate.name == "disclosure":
+            return False
+        return self.headline_withheld or any(self._tells(name) for name in gate.counts)
+
+    def hides_matching(self, field: str) -> bool:
+        """Whether a figure of ``MatchSummary`` (or ``incomplete_sets`` among its conventions) tells a hidden count."""
+        told = MATCHING_FIELDS.get(field, ())
+        return bool(told) and (self.headline_withheld or any(self._tells(name) for name in told))
+
+    def hides_donors(self, field: str) -> bool:
+        """Whether a figure of ``DonorSummary`` tells a hidden count."""
+        told = DONOR_FIELDS.get(field, ())
+        return bool(told) and (self.headline_withheld or any(self._tells(name) for name in told))
+
+    def hides_balance(self, row: BalanceRow) -> bool:
+        """Whether a row of the balance table tells how many of few have a value."""
+        return self.headline_withheld or self._tells(f"covariate:{row.covariate}")
+
+    def _tells(self, name: str) -> bool:
+        """Whether this count, or one below it, is hidden."""
+        if name == "any:left_out":
+            return self._any_left_out
+        return self._all or is_hidden(self._hidden, name)
 
 
 def _decision(run: Run, *, withheld: bool) -> dict[str, Json]:
@@ -185,8 +221,8 @@ def _element(element: Element, estimate: Estimate, cells: CellRule) -> dict[str,
 
 def _gate(gate: GateResult, *, withheld: bool) -> dict[str, Json]:
     """One gate without its evidence, which may be about few units and stays in the secure environment."""
-    shown = {name: value for name, value in _table(gate).items() if name != "evidence"}
-    if withheld and gate.name != "disclosure":
+    shown = {name: value for name, value in _table(gate).items() if name not in {"evidence", "counts"}}
+    if withheld:
         return {**shown, "statistic": None, "threshold": None, "sentence": None, "suppressed": True}
     return shown
 
@@ -203,7 +239,35 @@ def _design(run: Run, cells: CellRule) -> dict[str, Json]:
     for name in ("analysed", "submitted"):
         if cells.hides("all", name):
             shown |= {f"{name}_units": None, "suppressed": True}
+    if run.design.matching is not None:
+        shown["matching"] = _matching(run.design.matching, cells)
+    if run.design.donors is not None:
+        shown["donors"] = _donors(run.design.donors, cells)
     return shown
+
+
+def _matching(facts: MatchSummary, cells: CellRule) -> dict[str, Json]:
+    """What matching reached, without figures and shares that tell a hidden count."""
+    shown = _table(facts)
+    hidden = [name for name in MATCHING_FIELDS if cells.hides_matching(name)]
+    conventions = _table(facts.conventions)
+    shown["conventions"] = conventions | {name: None for name in hidden if name in conventions}
+    shown["balance"] = [_balance(row, cells) for row in facts.balance]
+    return shown | {name: None for name in hidden if name in shown} | ({"suppressed": True} if hidden else {})
+
+
+def _balance(row: BalanceRow, cells: CellRule) -> Json:
+    """One row of the balance table; its numbers withheld where they tell how many of few have a value."""
+    shown = _table(row)
+    if not cells.hides_balance(row):
+        return shown
+    return {**dict.fromkeys(shown), "covariate": row.covariate, "kind": row.kind, "suppressed": True}
+
+
+def _donors(facts: DonorSummary, cells: CellRule) -> dict[str, Json]:
+    """Who may stand in for the treated unit, without hidden counts."""
+    hidden = {name: None for name in DONOR_FIELDS if cells.hides_donors(name)}
+    return _table(facts) | hidden | ({"suppressed": True} if hidden else {})
 
 
 def _left_out(entry: LedgerEntry, cells: CellRule) -> dict[str, Json]:
@@ -212,13 +276,14 @@ def _left_out(entry: LedgerEntry, cells: CellRule) -> dict[str, Json]:
     return {**shown, "count": None, "suppressed": True} if cells.hides_left_out(entry) else shown
 
 
-def _data(run: Run) -> Json:
+def _data(run: Run, cells: CellRule) -> Json:
     """The identity of the data's content. Its file's own hash stands in the manifest, since a format is no content."""
     if run.data is None:
         return None
     identity: Mapping[str, Json] = _table(run.data)
     names = ("fingerprint", "rows", "units", "periods", "never_coding", "columns")
-    return {name: identity[name] for name in names}
+    shown = {name: identity[name] for name in names}
+    return {**shown, "units": None, "rows": None, "suppressed": True} if cells.hides("data", "units") else shown
 
 
 def refuse_unit_ids(determination: Json, ids: Collection[str]) -> None:

@@ -3,7 +3,8 @@
 Names (``numerics.disclosure.name_of``): ``arm:treated``, ``arm:comparison``, ``all:analysed``, ``all:submitted``,
 ``dropped:<arm>``, ``cohort:<start>`` and ``cohort:never``, ``group:<start>:<arm>``, ``cell:<start>:<period>:<arm>``,
 ``event:<event time>:<arm>``, ``calendar:<period>:<arm>``, ``series:<arm>:<period>``. Counts of estimates other than
-the headline carry the estimate's key behind a ``@``: ``arm:treated@absence/c1/primary``.
+the headline carry the estimate's key behind a ``@``: ``arm:treated@absence/c1/primary``. What a matched or donor
+design adds stands in ``_released_design``.
 
 Where the plan counts people (``disclosure.counts = "weights"``) a cohort counts the sum of its unit weights; a table
 that knows only its number of units counts the sum of that many *smallest* weights of the arm, which is never more than
@@ -14,62 +15,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from evaltool.numerics.disclosure import ADDS_UP, Sum, name_of
+from evaltool.gates._released_counts import ARMS, Released
+from evaltool.gates._released_design import data_counts, donor_counts, left_out_counts, matching_counts
+from evaltool.numerics.disclosure import name_of
 from evaltool.records.design import Design
 from evaltool.records.estimate import Element, Estimate
 from evaltool.records.evidence import EstimateKey
-
-ARMS = ("treated", "comparison")
-
-
-@dataclass(slots=True)
-class Released:
-    """Counts by name, the sums among them, and the headline arms."""
-
-    counts: dict[str, float] = field(default_factory=dict)
-    sums: list[Sum] = field(default_factory=list)
-    headline: tuple[str, ...] = (name_of("arm", "treated"), name_of("arm", "comparison"))
-    kept: tuple[str, ...] = (name_of("all", "analysed"),)
-    """Not a group, but known from the headline arms: hidden last, like them."""
-
-    def add(self, name: str, count: float) -> None:
-        """A count under its name."""
-        self.counts[name] = float(count)
-
-    def relate(self, total: str, parts: list[str]) -> bool:
-        """Note an addition where every part is released and it holds; one that does not hold reveals nothing."""
-        names = {total, *parts}
-        if not parts or not names <= self.counts.keys() or len(names) != len(parts) + 1:
-            return False
-        if not _equal(sum(self.counts[part] for part in parts), self.counts[total]):
-            return False
-        self.sums.append(Sum(total, tuple(sorted(parts))))
-        return True
-
-    def relate_first(self, total: str, choices: list[list[str]]) -> None:
-        """Note the first of several possible additions that holds."""
-        any(self.relate(total, parts) for parts in choices)
-
-
-def _equal(one: float, other: float) -> bool:
-    """Equal up to the rounding of sums of weights."""
-    return math.isclose(one, other, rel_tol=ADDS_UP, abs_tol=ADDS_UP)
+from evaltool.records.panel import Panel
 
 
 def released(
-    design: Design, estimates: Mapping[EstimateKey, Estimate], headline: Estimate, *, weights: bool
+    design: Design,
+    estimates: Mapping[EstimateKey, Estimate],
+    headline: Estimate,
+    *,
+    weights: bool,
+    panel: Panel | None = None,
 ) -> Released:
-    """All released counts of a run."""
+    """All released counts of a run. ``panel`` tells how many units the data hold, and who has which covariate."""
     out = Released()
     size = _sizes(design) if weights else (lambda _arm, units: float(units))
     _design(out, design, weights=weights)
     for key, estimate in estimates.items():
         _estimate(out, estimate, "" if key == headline.key else f"@{key}", size, weights=weights)
     _relate_design(out, design, estimates, headline)
+    left_out_counts(out, design)
+    matching_counts(out, design, estimates, panel)
+    donor_counts(out, design)
+    if panel is not None:
+        data_counts(out, design, panel)
     return out
 
 

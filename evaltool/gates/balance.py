@@ -125,6 +125,7 @@ def check(context: GateContext) -> GateResult:
             statistic=worst.size,
             threshold=decided,
             evidence=evidence,
+            counts=(f"covariate:{worst.row.covariate}",),
         ),
     )
 

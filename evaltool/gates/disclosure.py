@@ -53,20 +53,22 @@ def check(context: GateContext) -> GateResult:
     """PASS when both arms of the headline may be shown."""
     minimum = context.plan.disclosure.minimum
     weights = context.plan.disclosure.counts == "weights"
-    found = released(context.design, context.estimates, context.headline, weights=weights)
+    found = released(context.design, context.estimates, context.headline, weights=weights, panel=context.panel)
     if not finite(*found.counts.values()):
         unknown = Words(da="Mindst én gruppestørrelse er ikke et tal.", en="At least one group size is not a number.")
         return answer(context, MEASURE, Finding(verdict="CANNOT_TELL", sentence=unknown))
     result = suppress(found.counts, found.sums, minimum=minimum, keep=(*found.headline, *found.kept))
     blocked = sorted(set(found.headline) & result.hidden)
-    shown = [count for name, count in found.counts.items() if name not in result.hidden and count > 0]
+    printed = found.counts.keys() - found.derived
+    withheld = len(result.hidden & printed)
+    shown = [found.counts[name] for name in printed if name not in result.hidden and found.counts[name] > 0]
     hidden: list[Json] = [*sorted(result.hidden)]
     facts: dict[str, Json] = {
         "minimum": minimum,
         "counts": context.plan.disclosure.counts,
-        "released": len(found.counts),
-        "primary": len(result.primary),
-        "complementary": len(result.complementary),
+        "released": len(printed),
+        "primary": len(result.primary & printed),
+        "complementary": len(result.complementary & printed),
         "hidden": hidden,
         "smallest_shown": min(shown, default=None),
     }
@@ -77,8 +79,8 @@ def check(context: GateContext) -> GateResult:
         Finding(
             verdict="FAIL" if blocked else "PASS",
             sentence=Words(
-                da=_danish(len(result.hidden), len(found.counts), minimum, noun, blocked=bool(blocked)),
-                en=_english(len(result.hidden), len(found.counts), minimum, noun, blocked=bool(blocked)),
+                da=_danish(withheld, len(printed), minimum, noun, blocked=bool(blocked)),
+                en=_english(withheld, len(printed), minimum, noun, blocked=bool(blocked)),
             ),
             statistic=float(len(blocked)),
             threshold=0.0,

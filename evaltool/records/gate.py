@@ -36,6 +36,8 @@ class GateResult(Record):
     overridden: bool = False
     """True when the contract changed the default; the report prints it."""
     evidence: dict[str, Json] = Field(default_factory=dict)
+    counts: tuple[Text, ...] = ()
+    """Names of released counts that statistic and sentence tell; where one is hidden, they are withheld too."""
 
     @model_validator(mode="after")
     def a_verdict_has_a_number(self) -> Self:

@@ -200,7 +200,8 @@ def test_small_headline_groups_block(
 
 def test_dropped_units_cannot_be_worked_out_from_submitted_and_analysed() -> None:
     found = ask("disclosure", design=design({3: 80, None: 120}, dropped={"treated": 2}))
-    assert found.evidence["hidden"] == ["all:submitted", "dropped:treated"]
+    ledger = "left_out:design:always_treated:treated:"
+    assert found.evidence["hidden"] == ["all:submitted", "dropped:treated", ledger]
     assert found.verdict == "PASS"
 
 
