@@ -124,7 +124,8 @@ def test_no_outcome_after_the_start_is_reachable_from_a_design_request(
         frame = request.panel.frame
         hidden = frame["period"] >= 2014 if "period" in frame else np.ones(len(frame), dtype=bool)
         assert frame.loc[hidden, "y.y"].isna().all()
-        assert frame.loc[~hidden, "y.y"].notna().all()
+        if request in (seen[0], *seen[-2:]):  # the others are asked for placebo starts, and see even less
+            assert frame.loc[~hidden, "y.y"].notna().all()
     if world is towns:
         early = panel.frame.loc[panel.frame["period"] < 2014, "y.y"]
         assert set(early) <= seen_from(seen[0])
