@@ -13,13 +13,17 @@ import pandas as pd
 import pytest
 from gate_world import ask, can, design, estimate, relative, rule, why_not
 from gate_world import plan as any_plan
+from matched_worlds import built, cross_section, estimated, panel_of
 from scipy import optimize, stats
 
 from evaltool import registry
+from evaltool.designs.matching import nearest
 from evaltool.errors import PlanError
+from evaltool.estimators.weighted import difference
 from evaltool.gates._wwc import CAUTIOUS, OPTIMISTIC, boundary
 from evaltool.records.design import BalanceRow, Design, MatchSummary
 from evaltool.records.estimate import Counts, Estimate, Relative
+from evaltool.records.evidence import EstimateKey
 from evaltool.records.gate import GateResult
 from evaltool.records.ledger import Ledger, LedgerEntry, LedgerReason
 from evaltool.records.panel import DataIdentity, Panel
@@ -796,3 +800,37 @@ def test_how_many_of_a_few_were_lost_cannot_be_seen() -> None:
     assert (two.verdict, two.statistic, two.threshold) == ("PASS", 0.057, 0.057)
     many = on("attrition", plan=plan(disclosure=FEW), panel=people(10, 1000, lost("treated", 2), lost("comparison", 9)))
     assert (many.verdict, many.statistic) == ("FAIL", pytest.approx(4 / 14 - 9 / 1009, abs=1e-15))
+
+
+# a matching computed by the method ------------------------------------------------------------------------------
+
+
+def computed(*, treated: int, comparison: int, discrete: bool, replace: bool) -> tuple[Design, Estimate, Panel]:
+    """A matching on two covariates, its difference in means, and the data."""
+    seen = panel_of(cross_section(3, treated, comparison, discrete=discrete))
+    options = nearest.NearestOptions(covariates=("a", "b"), replace=replace)
+    made = built(nearest.PLUGIN, options, seen)
+    found = estimated(difference.PLUGIN, difference.DifferenceOptions(), made, seen)
+    return made, found.model_copy(update={"key": EstimateKey(outcome="absence")}), seen
+
+
+def test_the_gates_read_what_the_method_writes() -> None:
+    rising = plan(outcome=[{**any_plan().outcome[0].model_dump(mode="json"), "direction": "increase"}])
+    made, headline, seen = computed(treated=80, comparison=2000, discrete=False, replace=False)
+    world = {"plan": rising, "design": made, "headline": headline, "panel": seen, "thresholds": (0.5,)}
+    assert {name: on(name, **world).verdict for name in MATCHING_GATES} == dict.fromkeys(MATCHING_GATES, "PASS")
+
+
+def test_where_equals_stand_in_line_the_range_is_what_the_method_found() -> None:
+    rising = plan(outcome=[{**any_plan().outcome[0].model_dump(mode="json"), "direction": "increase"}])
+    made, headline, seen = computed(treated=40, comparison=90, discrete=True, replace=False)
+    low, high = headline.conventions["tie_lower"], headline.conventions["tie_upper"]
+    assert isinstance(low, float)
+    assert isinstance(high, float)
+    assert low < headline.att < high
+    world = {"plan": rising, "design": made, "headline": headline, "panel": seen}
+    inside = on("tie_range", **world, thresholds=((low + high) / 2,))
+    assert (inside.verdict, inside.evidence["lower"], inside.evidence["upper"]) == ("REVIEW", low, high)
+    assert on("tie_range", **world, thresholds=(low - 0.001, high + 0.001)).verdict == "PASS"
+    paid = headline.evidence(direction="increase", scale="absolute")
+    assert (paid.tie_lower, paid.tie_upper) == (Decimal(repr(low)), Decimal(repr(high)))
