@@ -76,3 +76,8 @@ def test_trace_values_come_back_as_figures_and_names_as_words() -> None:
     assert again.values == {"rule": "2026", "threshold": Decimal("0.10")}
     with pytest.raises(ValidationError):
         TraceStep.model_validate({"key": "x", "values": "not a table"})
+
+
+def test_a_text_that_is_no_figure_stays_a_text() -> None:
+    step = TraceStep(key="rule.threshold", values={"threshold": "not stated"})
+    assert TraceStep.from_json(step.to_json()) == step
