@@ -8,6 +8,7 @@ two-valued column), ``donors:in`` and ``donors:excluded``.
 
 A share is printed with all its digits, so it tells its denominator as well as its numerator: it rests on both. The
 standard deviation of a two-valued column is √(p(1 − p)), so a row of the balance table tells how many have each value.
+Bins of the score hold no small count and no small difference (``numerics.score_bins``), but add up to the arms.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ MATCHING_FIELDS: Mapping[str, tuple[str, ...]] = {
     "common_support": ("submitted:treated", "support:inside", "support:outside"),
     "tied_units": ("ties:units",),
     "equidistant_choices": ("ties:choices",),
+    "bins": ("submitted:treated", "submitted:comparison", "matched:treated", "matched:comparison"),
     "incomplete_sets": ("sets:incomplete", "sets:complete"),
+    "bins": ("matched:treated", "matched:comparison"),
 }
 """Field of ``MatchSummary`` (or of its conventions) → the counts it tells."""
 DONOR_FIELDS: Mapping[str, tuple[str, ...]] = {"donors": ("donors:in",), "excluded": ("donors:excluded",)}

@@ -1,8 +1,9 @@
 """Scores of two groups in bins that no person can be seen in: for the figure of overlap.
 
 Bins start as equal steps of 1, 2 or 5 times a power of ten and are merged with the next one until each holds, of every
-group and of those matched and not matched in it, either nobody or at least ``minimum``. Edges are whole steps, so that
-no edge is anybody's score.
+group and of those matched and not matched in it, either nobody or at least ``minimum``. Where fewer than that of a
+group are not matched, they are left out, and the bins tell of the matched alone. Edges are whole steps, so that no edge
+is anybody's score.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ class Bin:
 
 def score_bins(score: Floats, treated: Bools, matched: Bools, *, minimum: int = SMALLEST) -> tuple[Bin, ...]:
     """Bins of the (n,) scores, in rising order; none at all when even one bin would hold too few of somebody."""
+    told = np.ones(score.shape[0], dtype=np.bool_)
+    for arm in (treated, ~treated):
+        if 0 < int(np.sum(arm & ~matched)) < minimum:
+            told &= ~(arm & ~matched)
+    score, treated, matched = score[told], treated[told], matched[told]
     if score.shape[0] == 0:
         return ()
     step = _step((float(np.max(score)) - float(np.min(score))) / FINEST)

@@ -11,9 +11,9 @@ from evaltool.report.telling import Telling
 
 
 def build(telling: Telling) -> tuple[Block, ...]:
-    """Figure and tables; nothing where the method gives none."""
+    """Figure and tables; nothing where the method gives none, or where its gaps are drawn in ``synthetic_paths``."""
     estimate = telling.headline
-    if estimate is None:
+    if estimate is None or telling.run.design.donors is not None:
         return ()
     blocks: list[Block] = []
     shown = _shown(telling, estimate.path)

@@ -14,10 +14,15 @@ MOST_COHORTS = 4
 
 
 def build(telling: Telling) -> tuple[Block, ...]:
-    """Figure and ledger; a sentence where others published the figures."""
+    """Figure and ledger; a sentence where others published the figures.
+
+    Matched comparisons have a figure of their own, with both groups (``people_flow``).
+    """
     design = telling.run.design
     if not design.submitted_units:
         return (Prose(text=telling.tell("text.flow_none")),)
+    if design.matching is not None:
+        return (_ledger(telling),)
     return (telling.figure(draw_flow(_picture(telling), telling.lang)), _ledger(telling))
 
 

@@ -9,8 +9,11 @@ from evaltool.report.telling import Telling
 
 
 def build(telling: Telling) -> tuple[Block, ...]:
-    """The figure; nothing where the estimate holds no series or it rests on too few."""
-    if telling.headline is None:
+    """The figure; nothing where the estimate holds no series or it rests on too few.
+
+    A synthetic control's series have a section of their own (``synthetic_paths``).
+    """
+    if telling.headline is None or telling.run.design.donors is not None:
         return ()
     points = tuple(p for p in telling.headline.series if not telling.hides("series", p.arm, p.period))
     if len({p.period for p in points}) < 2:  # noqa: PLR2004 - one period is no development
