@@ -73,7 +73,7 @@ def _sentence(lock: LockStatus, own: str) -> Words:
         )
     if lock.seal != own:
         return Words(
-            da="Planen er ændret, efter at den blev låst: forseglingen stemmer ikke.",
+            da="Planen er ændret, efter at den blev låst: seglet stemmer ikke.",
             en="The plan was changed after it was locked: the seal does not agree.",
         )
     if lock.design == "never_locked":
@@ -86,13 +86,13 @@ def _sentence(lock: LockStatus, own: str) -> Words:
     if lock.design == "locked":
         shown = (lock.design_seal or own)[:SHOWN]
         return Words(
-            da=f"Planen og designet er låst, og forseglingerne {own[:SHOWN]}… og {shown}… stemmer. Designet blev "
+            da=f"Planen og designet er låst, og seglene {own[:SHOWN]}… og {shown}… stemmer. Designet blev "
             "bygget uden at se resultater, og intet er ændret siden.",
             en=f"Plan and design are locked, and their seals {own[:SHOWN]}… and {shown}… agree. The design was built "
             "without seeing outcomes, and nothing has changed since.",
         )
     return Words(
-        da=f"Planen er låst, og forseglingen {own[:SHOWN]}… stemmer. Intet er ændret siden låsningen.",
+        da=f"Planen er låst, og seglet {own[:SHOWN]}… stemmer. Intet er ændret siden låsningen.",
         en=f"The plan is locked and its seal {own[:SHOWN]}… agrees. Nothing has changed since the lock.",
     )
 

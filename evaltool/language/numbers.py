@@ -88,6 +88,12 @@ def money(amount: Decimal, currency: str, lang: str) -> str:
 def money_short(amount: Decimal, currency: str, lang: str) -> str:
     """``2,5 mio. kr.`` or ``DKK 2.5 million`` where two decimals lose nothing; else the exact amount."""
     exact = _decimal(amount)
+    if currency == INDEX:
+        return (
+            f"{number(exact, lang)}{NO_BREAK}pct. af beløbet"
+            if lang == "da"
+            else f"{number(exact, lang)}% of the maximum"
+        )
     millions = _stripped(_WIDE.divide(exact, MILLION))
     if abs(exact) < MILLION or _exponent(millions) < -2:  # noqa: PLR2004 - two decimals of a million
         return money(amount, currency, lang)

@@ -18,6 +18,7 @@ LANGUAGES = ("da", "en")
 TEXTS = Path(__file__).resolve().parent / "texts"
 ABBREVIATION = re.compile(r"\b(kr|pct)(\\?\.)\.(?!\.)")
 """An abbreviation's full stop also ends its sentence; the second stop may follow an escape of Markdown."""
+NUMBERED_COHORT = re.compile(r"cohort[_-]?(\w{1,4})")
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -53,6 +54,14 @@ class Voice:
     def says(self, key: str) -> bool:
         """Whether there is a sentence called ``key``."""
         return key in all_words(self.lang)
+
+    def cohort(self, cohort: str) -> str:
+        """A cohort's id in words: ``cohort_1`` is "Kohorte 1" in Danish; any other id is made readable."""
+        numbered = NUMBERED_COHORT.fullmatch(cohort)
+        if numbered:
+            return f"{self.say('label.cohort')} {numbered[1]}"
+        words = cohort.replace("_", " ").replace("-", " ")
+        return words[:1].upper() + words[1:]
 
     def name_of(self, table: str, name: str) -> str:
         """The words for ``name`` in ``table``; the bare name, made readable, where the table lacks it."""

@@ -15,6 +15,8 @@ from evaltool.plotting._scale import Scale
 
 ROW = 0.42
 """Inches per estimate."""
+AMOUNT_LINE = 9
+"""Points that one line of an amount above its band takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +112,19 @@ def _bands(axes: Axes, picture: EffectPicture, voice: Voice) -> None:
     top = axes.get_ylim()[1]
     for place, (edge, tier) in enumerate(zip(edges, picture.tiers, strict=True)):
         end = edges[place + 1] if place + 1 < len(edges) else high
+        words = wrapped(tier.words, max(8, int((end - edge) / (high - low) * 95)))
+        rise = 5 + AMOUNT_LINE * (words.count("\n") + 1) if words else 3
         tint = TINTS[min(1 + place * (len(TINTS) - 2) // max(1, len(edges) - 1), len(TINTS) - 1)] if edges else TINTS[0]
         axes.axvspan(edge, end, color=tint, linewidth=0, zorder=0)
         axes.axvline(edge, color=VERMILLION, linestyle=(0, (4, 2)), linewidth=1.3, zorder=2)
         axes.annotate(
             picture.scale.bare(tier.threshold),
-            (edge, top), xytext=(0, 14 if tier.words else 3), textcoords="offset points",
-            ha="center", va="bottom", color=VERMILLION, fontweight=600, fontsize=8,
+            (edge, top), xytext=(0, rise), textcoords="offset points", ha="center",
+            va="bottom", color=VERMILLION, fontweight=600, fontsize=8,
         )  # fmt: skip
         if tier.words:
-            room = (end - edge) / (high - low)
             axes.annotate(
-                wrapped(tier.words, max(8, int(room * 95))),
+                words,
                 (edge, top), xytext=(3, 3), textcoords="offset points",
                 ha="left", va="bottom", color=INK, fontsize=7.5,
             )  # fmt: skip

@@ -86,7 +86,7 @@ def _spans(run: Run, voice: Voice) -> tuple[_Span, ...]:
     spans = [_Span(voice.say("timeline.programme"), plan.programme.start, plan.programme.end, MUTED)]
     if plan.population.cohort:
         for cohort in plan.population.cohort:
-            label = voice.say("timeline.cohort", {"cohort": cohort.id})
+            label = voice.say("timeline.cohort", {"cohort": voice.cohort(cohort.id).lower()})
             spans.append(_Span(label, cohort.entry_from, cohort.entry_to, GREEN))
     else:
         spans.append(_Span(voice.say("timeline.entry"), plan.population.entry_from, plan.population.entry_to, GREEN))

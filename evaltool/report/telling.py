@@ -209,7 +209,7 @@ class Telling:
 
     def title_of(self, estimate: Estimate) -> str:
         """What an estimate is called: its cohort, or the outcome."""
-        return self.outcome_title() if estimate.key.cohort == ALL else cohort_title(estimate.key.cohort)
+        return self.outcome_title() if estimate.key.cohort == ALL else self.voice.cohort(estimate.key.cohort)
 
     def decided(self) -> bool:
         """Whether the decision reached the payment rule."""
@@ -233,12 +233,6 @@ class Telling:
         )
         caption = f"{drawing.caption}. {drawing.note}" if drawing.note else f"{drawing.caption}."
         return Figure(name=drawing.name, caption=caption, alt=drawing.alt, svg=drawing.svg, data=data)
-
-
-def cohort_title(cohort: str) -> str:
-    """A cohort's id as readable words."""
-    words = cohort.replace("_", " ").replace("-", " ")
-    return words[:1].upper() + words[1:]
 
 
 def seal_text(seal: str) -> str:

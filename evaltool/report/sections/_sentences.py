@@ -102,6 +102,8 @@ def evidence_key(telling: Telling) -> str:
     estimate = telling.headline
     if estimate is None:
         return "none"
+    if telling.run.decision.state == "NOT_DECIDABLE" and not telling.monitoring:
+        return "undecidable"
     if estimate.kind != "effect":
         return "no_counterfactual"
     evidence = telling.evidence(estimate)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from evaltool.records.decision import TraceStep
 from evaltool.report.blocks import Block, Prose, Table
 from evaltool.report.sections._parts import share_text
-from evaltool.report.telling import Telling, cohort_title
+from evaltool.report.telling import Telling
 
 MONEY = frozenset({
     "amount", "maximum", "cap", "before", "after", "from_amount", "to_amount", "pooled_amount", "early_amount",
@@ -101,7 +101,7 @@ def _figure(telling: Telling, step: TraceStep, name: str) -> str:
 def _named(telling: Telling, name: str, value: str) -> str:
     """A key of another table in words; a name of the plan as it stands."""
     if name == "cohort":
-        return telling.say(f"trace_word.{value}") if value in {"all", "pooled"} else cohort_title(value)
+        return telling.say(f"trace_word.{value}") if value in {"all", "pooled"} else telling.voice.cohort(value)
     if name in TABLES:
         return telling.name_of(TABLES[name], value)
     if name == "outcome" and value in {outcome.id for outcome in telling.run.plan.outcome}:

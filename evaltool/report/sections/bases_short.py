@@ -30,7 +30,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
             rows=rows,
             numeric=(1, 3),
             wide=(0,),
-            widths=(42, 14, 19, 25),
+            widths=(42, 14, 19, 25) if all(v.amount is not None for v in found) else (28, 11, 37, 24),
         ),
     )
 

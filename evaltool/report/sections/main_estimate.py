@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from evaltool.language.numbers import p_value
+from collections.abc import Callable
+
+from evaltool.language.numbers import Number, p_value
 from evaltool.plotting.effect import draw_effect
 from evaltool.records.estimate import Estimate, Interval
 from evaltool.records.evidence import PRIMARY
@@ -11,6 +13,9 @@ from evaltool.report.pictures import effect_picture, specification_title
 from evaltool.report.section import Section
 from evaltool.report.sections._sentences import evidence_sentence, result_sentences
 from evaltool.report.telling import Telling
+
+RELATIVE_ONLY = "absolute_effect_not_published"
+"""Note of an estimate whose effect is known as a share alone."""
 
 
 def build(telling: Telling) -> tuple[Block, ...]:
@@ -37,10 +42,12 @@ def _table(telling: Telling) -> Table:
     """Effect, standard error, interval, p-value, observed and expected, sizes."""
     none = telling.say("label.none")
     rows = []
+    write = telling.column(e.att for e in telling.estimates if RELATIVE_ONLY not in e.notes)
     for e in telling.estimates:
         p = none if e.p_value is None else p_value(e.p_value, telling.lang).removeprefix("=\u00a0")
-        row = [telling.title_of(e), telling.number(e.att), none if e.se is None else telling.number(e.se)]
-        rows.append((*row, _interval(telling, e.interval), p))
+        effect = none if RELATIVE_ONLY in e.notes else write(e.att)
+        row = [telling.title_of(e), effect, none if e.se is None else write(e.se)]
+        rows.append((*row, _interval(telling, e.interval, write), p))
     heads = ("estimate", "effect", "standard_error", "interval", "p_value")
     direction = telling.say(f"direction.{telling.outcome.direction}")
     return Table(
@@ -56,11 +63,12 @@ def _sizes(telling: Telling) -> Table:
     """Observed beside expected, and the number of units behind them."""
     none = telling.say("label.none")
     rows = []
+    write = telling.column(v for e in telling.estimates for v in (e.observed, e.counterfactual) if v is not None)
     for e in telling.estimates:
         row = [telling.title_of(e)]
-        row += [none if v is None else telling.number(v) for v in (e.observed, e.counterfactual)]
-        row.append(telling.count(e.counts.treated, "arm", "treated", of=e))
-        row.append(telling.count(e.counts.comparison, "arm", "comparison", of=e))
+        row += [none if v is None else write(v) for v in (e.observed, e.counterfactual)]
+        row.append(telling.count(e.counts.treated or None, "arm", "treated", of=e))
+        row.append(telling.count(e.counts.comparison or None, "arm", "comparison", of=e))
         rows.append(tuple(row))
     heads = ("estimate", "observed", "expected", "n_treated", "n_comparison")
     return Table(
@@ -71,11 +79,11 @@ def _sizes(telling: Telling) -> Table:
     )
 
 
-def _interval(telling: Telling, interval: Interval | None) -> str:
+def _interval(telling: Telling, interval: Interval | None, write: Callable[[Number], str]) -> str:
     """``−0.15 to −0.08``, or a dash."""
     if interval is None:
         return telling.say("label.none")
-    ends = {"lower": telling.number(interval.lower), "upper": telling.number(interval.upper)}
+    ends = {"lower": write(interval.lower), "upper": write(interval.upper)}
     return telling.say("label.range", ends)
 
 
@@ -97,7 +105,7 @@ def _shares(telling: Telling, estimates: list[Estimate]) -> Table:
                 telling.title_of(e),
                 telling.percent(r.value),
                 interval,
-                f"{telling.number(r.denominator_value)} ({words})",
+                words if RELATIVE_ONLY in e.notes else f"{telling.number(r.denominator_value)} ({words})",
             )
         )
     return Table(
