@@ -40,7 +40,6 @@ MATCHING_FIELDS: Mapping[str, tuple[str, ...]] = {
     "equidistant_choices": ("ties:choices",),
     "bins": ("submitted:treated", "submitted:comparison", "matched:treated", "matched:comparison"),
     "incomplete_sets": ("sets:incomplete", "sets:complete"),
-    "bins": ("matched:treated", "matched:comparison"),
 }
 """Field of ``MatchSummary`` (or of its conventions) → the counts it tells."""
 DONOR_FIELDS: Mapping[str, tuple[str, ...]] = {"donors": ("donors:in",), "excluded": ("donors:excluded",)}
