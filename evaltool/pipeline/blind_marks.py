@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from evaltool.errors import Fault, Place
-from evaltool.records.lock import LockedUnits
+from evaltool.records.design_lock import LockedUnits
 from evaltool.records.panel import Panel
 
 NEVER, TREATED, BEFORE, AFTER = "never", "treated", "before", "after"

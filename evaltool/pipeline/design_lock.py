@@ -19,8 +19,9 @@ from evaltool.pipeline.locked_tables import packed, unpacked
 from evaltool.pipeline.prepare import Method, primary_method
 from evaltool.reading.design_lock import read_design_lock
 from evaltool.records.design import Design
+from evaltool.records.design_lock import DesignLock
 from evaltool.records.ledger import LedgerEntry
-from evaltool.records.lock import DesignLock, LockStatus
+from evaltool.records.lock import LockStatus
 from evaltool.records.panel import Panel
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
 

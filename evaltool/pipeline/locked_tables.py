@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from evaltool.records.design import Design
-from evaltool.records.lock import LockedColumn, LockedDesign, LockedTable, Real, Truth, Whole, Written
+from evaltool.records.design_lock import LockedColumn, LockedDesign, LockedTable, Real, Truth, Whole, Written
 
 
 def packed(design: Design) -> LockedDesign:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from evaltool.errors import Fault, Place, SealError
 from evaltool.reading.lock_file import lock_path, place_new
 from evaltool.records.base import canonical_json
-from evaltool.records.lock import DesignLock
+from evaltool.records.design_lock import DesignLock
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
 
 MAX_BYTES = 512 << 20
