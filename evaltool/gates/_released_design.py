@@ -3,8 +3,9 @@
 Names, besides those of ``_released``: ``left_out:<stage>:<reason>:<arm>:<detail>`` (one entry of the ledger),
 ``submitted:<arm>``, ``matched:<arm>``, ``unmatched:<arm>`` (and ``…@<key>`` for the estimates of a sensitivity with
 another matching), ``support:inside`` and ``support:outside`` (treated), ``ties:units``, ``ties:choices``,
-``sets:incomplete`` and ``sets:complete``, ``covariate:<column>:<arm>:<before|after>`` (units with the rarer value of a
-two-valued column), ``donors:in`` and ``donors:excluded``.
+``sets:incomplete`` and ``sets:complete``, ``bins:<arm>`` (all in the score's bins),
+``covariate:<column>:<arm>:<before|after>`` (units with the rarer value of a two-valued column), ``donors:in``,
+``donors:excluded``, and ``data:units`` and ``data:gone`` (in the data; gone since the design was locked).
 
 A share is printed with all its digits, so it tells its denominator as well as its numerator: it rests on both. The
 standard deviation of a two-valued column is √(p(1 − p)), so a row of the balance table tells how many have each value.
@@ -38,7 +39,7 @@ MATCHING_FIELDS: Mapping[str, tuple[str, ...]] = {
     "common_support": ("submitted:treated", "support:inside", "support:outside"),
     "tied_units": ("ties:units",),
     "equidistant_choices": ("ties:choices",),
-    "bins": ("submitted:treated", "submitted:comparison", "matched:treated", "matched:comparison"),
+    "bins": ("bins",),
     "incomplete_sets": ("sets:incomplete", "sets:complete"),
 }
 """Field of ``MatchSummary`` (or of its conventions) → the counts it tells."""
@@ -111,6 +112,13 @@ def _support_and_sets(out: Released, facts: MatchSummary) -> None:
     out.relate(name_of("submitted", "treated"), [name_of("support", "inside"), name_of("support", "outside")])
     out.add(name_of("ties", "units"), facts.tied_units)
     out.add(name_of("ties", "choices"), facts.equidistant_choices)
+    for arm, sizes in (
+        ("treated", [one.treated for one in facts.bins]),
+        ("comparison", [one.comparison for one in facts.bins]),
+    ):
+        if sizes:  # all submitted, or the matched alone where few others are left
+            out.derive(name_of("bins", arm), sum(sizes))
+            out.relate_first(name_of("bins", arm), [[name_of("matched", arm)], [name_of("submitted", arm)]])
     incomplete = facts.conventions.get("incomplete_sets")
     if not isinstance(incomplete, int) or not 0 <= incomplete <= facts.treated_matched:
         return

@@ -12,14 +12,14 @@ from gate_world import ask, design, estimate, plan
 
 from evaltool.gates._released import released
 from evaltool.gates._released_design import DONOR_FIELDS, MATCHING_FIELDS
-from evaltool.records.design import BalanceRow, Design, DonorSummary, MatchSummary
+from evaltool.records.design import BalanceRow, Design, DonorSummary, MatchSummary, ScoreBin
 from evaltool.records.estimate import Counts
 from evaltool.records.evidence import EstimateKey
 from evaltool.records.ledger import Ledger
 from evaltool.records.panel import DataIdentity, Panel
 
 FIELDS = {*MATCHING_FIELDS}
-TOTALS = {"treated_submitted", "matched_share", "common_support", "bins"}
+TOTALS = {"treated_submitted", "matched_share", "common_support"}
 
 
 def hidden_fields(made: Design) -> set[str]:
@@ -43,7 +43,7 @@ def hidden_fields(made: Design) -> set[str]:
         # 10 = 8 + 2: both reasons hide, and the total of ten stays
         (matched_design((80, 80), {"treated": (8, 2), "comparison": (300,)}), set(), set()),
         # 3 comparison units left over: their total goes; 80 of 80 treated stays
-        (matched_design((80, 80), {"comparison": (3,)}), {"comparison_submitted", "bins"}, set()),
+        (matched_design((80, 80), {"comparison": (3,)}), {"comparison_submitted"}, set()),
         # all matched, two outside the others' scores: the share tells them
         (matched_design((80, 80), {"comparison": (300,)}, outside=2), {"common_support"}, {"overlap"}),
         # three sets of 80 are incomplete; or all but three
@@ -106,6 +106,19 @@ def test_when_the_headline_is_withheld_so_is_every_figure_of_the_matching() -> N
     assert matching["balance"] == [
         {**dict.fromkeys(BalanceRow.model_fields), "covariate": "smoker", "kind": "binary", "suppressed": True}
     ]
+
+
+def test_bins_hide_with_the_arm_they_add_up_to() -> None:
+    # two of 92 treated lie outside the others' scores: the 92 go, and bins that add up to them; not bins of the 80
+    for inside, hidden in ((92, True), (80, False)):
+        made = matched_design((80, 80), {"treated": (12,), "comparison": (300,)}, outside=2)
+        facts = made.summary.matching
+        assert facts is not None
+        one = ScoreBin(lower=0.0, upper=1.0, treated=inside, treated_matched=80, comparison=380, comparison_matched=80)
+        summary = made.summary.model_copy(update={"matching": facts.model_copy(update={"bins": (one,)})})
+        rule = rule_of(run_of(Design(summary=summary, roster=made.roster, ledger=made.ledger)))
+        assert rule.hides_matching("common_support")
+        assert rule.hides_matching("bins") is (hidden and rule.hides_matching("treated_submitted"))
 
 
 # two-valued covariates ------------------------------------------------------------------------------------------

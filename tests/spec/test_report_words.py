@@ -68,6 +68,32 @@ def test_methods_of_this_version_are_named() -> None:
         assert [n for n in registry.estimator_names() if not Voice(lang).says(f"method.{n}")] == []
 
 
+NOTES = re.compile(r"notes(?:\.append\(|\s*=\s*[\[(])(\"[a-z_]+\"(?:, \"[a-z_]+\")*)")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_note_an_estimator_may_leave_has_words(lang: str) -> None:
+    estimators = Path(__file__).resolve().parents[2] / "evaltool" / "estimators"
+    found = {
+        note.strip().strip('"')
+        for path in estimators.rglob("*.py")
+        for match in NOTES.finditer(path.read_text(encoding="utf-8"))
+        for note in match.group(1).split(",")
+    }
+    assert found >= {
+        *("estimand_changed", "effect_depends_on_ties", "tie_range_searched", "permutation_only"),
+        *("weights_not_unique", "permutation_too_coarse", "leave_one_out_changes_sign"),
+    }
+    elsewhere = {"no_counterfactual", "published_figure"}
+    assert [note for note in sorted(found - elsewhere) if not Voice(lang).says(f"limit.{note}")] == []
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("key", ["matched", "donors", "never_treated", "not_yet_treated", "none", "published"])
+def test_every_comparison_has_words(lang: str, key: str) -> None:
+    assert Voice(lang).says(f"comparison.{key}")
+
+
 def test_danish_has_no_english_quotation_or_percent_sign() -> None:
     for key, text in all_words("da").items():
         assert "%" not in text, key
