@@ -9,6 +9,7 @@ that starts last is the comparison.
 Two conditions: the placebo effect's interval covers 0, and its size is below ``share`` (25 %) of the claimed effect.
 Both hold: PASS. One fails: REVIEW. Both fail: FAIL with PLACEBO_FAIL. A placebo that cannot be made is CANNOT_TELL with
 the consequence ``impossible`` (review unless the contract says block): a short history is no proof against the claim.
+A method that never gives an interval (synthetic control) is judged on the size alone: PASS, or REVIEW.
 
 Statistic: |placebo effect|; threshold: share · |effect|; both on the estimand's scale, with the headline's denominator.
 
@@ -118,6 +119,8 @@ def _judged(context: GateContext, options: Options, estimate: Estimate, facts: d
         "claim": effect.value,
         "share": str(options.share),
     }
+    if ends is None and context.capabilities.standard_error == "never" and finite(size, allowed):
+        return _judged_by_size(context, (size, allowed), facts)
     if ends is None or not finite(size, allowed, *ends):
         unknown = Words(
             da="Analysen med en tidligere start gav intet tal med usikkerhed.",
@@ -195,6 +198,31 @@ def _history(panel: Panel, before: int) -> int:
 def _units(frame: pd.DataFrame) -> int:
     """Distinct units."""
     return int(frame["unit"].nunique())
+
+
+def _judged_by_size(context: GateContext, sizes: tuple[float, float], facts: dict[str, Json]) -> GateResult:
+    """PASS or REVIEW from the size alone, where no interval can exist."""
+    size, allowed = sizes
+    small, start = size < allowed, str(facts["start"])
+    da = (
+        f"Med en opdigtet start i {start} er effekten {effect_text(context, size, 'da')}, "
+        f"{'mindre end' if small else 'ikke mindre end'} de tilladte {effect_text(context, allowed, 'da')}; "
+        "metoden giver intet interval."
+    )
+    en = (
+        f"With a pretended start in {start} the effect is {effect_text(context, size, 'en')}, "
+        f"{'less than' if small else 'not less than'} the {effect_text(context, allowed, 'en')} allowed; "
+        "the method gives no interval."
+    )
+    found = Finding(
+        verdict="PASS" if small else "REVIEW",
+        sentence=Words(da=da, en=en),
+        statistic=size,
+        threshold=allowed,
+        evidence=facts | {"covers_zero": None, "small": small},
+        unit=effect_unit(context),
+    )
+    return answer(context, MEASURE, found)
 
 
 def _danish(context: GateContext, start: str, sizes: tuple[float, float], *, covers: bool) -> str:
