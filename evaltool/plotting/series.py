@@ -12,7 +12,7 @@ from evaltool.plotting._canvas import MUTED, SERIES, Drawing, draw, legible, qui
 from evaltool.records.estimate import SeriesPoint
 
 HEIGHT = 2.8
-MOST_TICKS = 9
+MOST_TICKS = 8
 
 
 def draw_series(points: tuple[SeriesPoint, ...], starts: tuple[int, ...], unit: str, lang: str) -> Drawing:

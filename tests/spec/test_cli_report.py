@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -86,6 +87,17 @@ def test_a_strange_template_is_refused_before_any_work(
     assert main(["report", str(drawn), "--template", "payment_notise"]) == 2
     assert "Did you mean 'payment_notice'?" in capsys.readouterr().err
     assert (drawn / "manifest.json").read_bytes() == sealed
+
+
+def test_an_allowed_template_of_ones_own_is_stamped(drawn: Path, tmp_path: Path, root: Path, command: Command) -> None:
+    own, copy = tmp_path / "own.ipynb", tmp_path / "copy"
+    text = (root / "templates" / "payment_notice.ipynb").read_text(encoding="utf-8")
+    own.write_text(text.replace("open_evaluation(evaluation)", "open_evaluation(evaluation )"), encoding="utf-8")
+    shutil.copytree(drawn, copy)
+    done = command("report", str(copy), "--template", str(own), "--allow-untrusted")
+    assert done.returncode == 0, done.stderr
+    assert "UNTRUSTED" in (copy / "release" / "report.html").read_text(encoding="utf-8")
+    assert command("verify", str(copy)).returncode == 0
 
 
 def without_reports(plan: Path, wish: Wish, progress: Progress) -> Finished:

@@ -343,3 +343,12 @@ def test_a_relative_effect_that_was_not_computed_is_refused() -> None:
 def test_the_world_is_one_in_which_nothing_is_wrong() -> None:
     assert World().as_of == AS_OF
     assert World().headline.key == KEY
+
+
+def test_how_many_treated_would_have_detected_the_lowest_threshold() -> None:
+    # se falls with the root of n: detectable (Z975 + Z80) · 0.5 = 1.4008 at 80, so 1.0 wants 80 · 1.4008² = 156.98
+    found = ask("minimum_sample", headline=estimate(counts=Counts(treated=80, comparison=120, observations=9)))
+    assert found.evidence["wanted_effect"] == 1.0
+    assert found.evidence["treated_needed"] == 157
+    none = ask("minimum_sample", thresholds=())
+    assert (none.evidence["wanted_effect"], none.evidence["treated_needed"]) == (None, None)

@@ -44,7 +44,7 @@ def gate_table(telling: Telling, *, sentences: bool) -> Table:
         head=tuple(telling.say(f"label.{key}") for key in heads),
         rows=tuple(rows),
         wide=(4,) if sentences else (0,),
-        widths=(19, 15, 14, 14, 38) if sentences else (30, 18, 17, 17, 18),
+        widths=(18, 14, 13, 14, 41) if sentences else (30, 18, 17, 17, 18),
         tones=tuple(SIGNS[gate.verdict][1] for gate in telling.run.gates),
         note=note,
     )

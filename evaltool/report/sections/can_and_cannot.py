@@ -25,7 +25,8 @@ def _keys(telling: Telling) -> tuple[list[str], list[str]]:
     cannot: list[str] = []
     if telling.headline is not None:
         kind = telling.headline.kind
-        can.append({"effect": "effect", "verified_count": "count", "change": "change"}[kind])
+        if evidence != "undecidable":
+            can.append({"effect": "effect", "verified_count": "count", "change": "change"}[kind])
         cannot.append("not_certain" if kind == "effect" else "not_effect")
     if evidence == "inconclusive" or telling.run.decision.state == "NO_PAYMENT":
         cannot.append("not_no_effect")
