@@ -60,7 +60,7 @@ def draw_love(picture: LovePicture, lang: str) -> Drawing:
     height = 1.02 + ROW * len(rows)
 
     def paint(figure: Figure) -> None:
-        axes = figure.add_axes((0.33, 0.52 / height, 0.64, (height - 0.98) / height))
+        axes = figure.add_axes((0.34, 0.52 / height, 0.63, (height - 0.98) / height))
         ends = [value for row in rows for value in (row.before, row.after) if value is not None]
         axes.set_xlim(0, max(1.12 * picture.fair, 1.08 * max(ends, default=0.0)))
         axes.set_ylim(len(rows) - 0.4, -0.6)
@@ -120,10 +120,11 @@ def _row(axes: Axes, place: int, row: LoveRow) -> None:
 def _labels(axes: Axes, rows: list[LoveRow], voice: Voice) -> None:
     """Covariates at the left; the two marks explained above the plot at the right."""
     axes.set_yticks(range(len(rows)))
+    axes.tick_params(axis="y", pad=9)
     axes.set_yticklabels([wrapped(row.label, 44) for row in rows])
     for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
         tick.set_fontweight(600 if row.score else 400)
-    for x, key, marker, colour in ((0.66, "before_matching", "s", MUTED), (0.85, "after_matching", "o", BLUE)):
+    for x, key, marker, colour in ((0.5, "before_matching", "s", MUTED), (0.77, "after_matching", "o", BLUE)):
         axes.plot(
             [x], [1], marker=marker, markersize=5.2, markerfacecolor="white" if marker == "s" else colour,
             markeredgecolor=colour, markeredgewidth=1.3, linestyle="none", transform=_above(axes), clip_on=False,

@@ -92,6 +92,7 @@ def _table(telling: Telling, facts: MatchSummary) -> Table:
         rows=tuple(_row(telling, row) for row in facts.balance),
         numeric=tuple(range(1, len(heads))),
         wide=(0,),
+        widths=(27, 13, 14, 14, 11, 11, 10),
         note=telling.say("text.balance_note", {"denominator": telling.say("text.balance_denominator")}),
     )
 

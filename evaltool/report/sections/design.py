@@ -13,7 +13,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
     key = {"none": "text.design_none", "published": "text.design_published"}.get(design.comparison)
     words = {"comparison": telling.name_of("comparison", design.comparison)}
     prose = Prose(text=telling.tell("text.design", words) if key is None else telling.tell(key))
-    if not design.cohorts:
+    if not design.cohorts or design.matching is not None:
         return (prose,)
     rows = tuple(
         (

@@ -77,6 +77,7 @@ def _ledger(telling: Telling) -> Block:
         rows=tuple(_row(telling, entry) for entry in entries),
         numeric=(3,),
         wide=(5,),
+        widths=(12, 20, 21, 9, 10, 28),
     )
 
 
@@ -84,12 +85,27 @@ def _row(telling: Telling, entry: LedgerEntry) -> tuple[str, ...]:
     """One entry in words."""
     return (
         telling.say(f"ledger_stage.{entry.stage}"),
-        telling.name_of("ledger", entry.reason),
+        telling.name_of("ledger", _reason(entry)),
         telling.say(f"arm.{entry.arm}"),
         telling.say("label.withheld") if telling.hides_left_out(entry) else telling.number(entry.count),
         telling.say(f"ledger_what.{entry.what}"),
-        entry.detail or "",
+        _detail(telling, entry),
     )
+
+
+def _reason(entry: LedgerEntry) -> str:
+    """The reason's name; comparison units that nobody needed have one of their own."""
+    spare = entry.reason == "unmatched" and entry.arm == "comparison"
+    return "unmatched_comparison" if spare else entry.reason
+
+
+def _detail(telling: Telling, entry: LedgerEntry) -> str:
+    """The entry's detail: a fixed phrase in this language, or a column by the plan's label."""
+    detail = entry.detail or ""
+    if telling.voice.says(f"ledger_detail.{detail}"):
+        return telling.say(f"ledger_detail.{detail}")
+    labels = {column.name: column.label.in_language(telling.lang) for column in telling.run.plan.data.column}
+    return labels.get(detail) or detail
 
 
 SECTION = Section("flow", build)

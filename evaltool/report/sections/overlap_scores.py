@@ -31,7 +31,6 @@ def _sentences(telling: Telling, facts: MatchSummary) -> list[str]:
     if not telling.hides_matching("comparison_matched"):
         values = {
             "matched": telling.number(facts.comparison_matched),
-            "unit": telling.run.plan.population.unit,
             "effective": telling.number(facts.effective_n, 1),
             "largest": telling.percent(facts.largest_weight_share),
         }
