@@ -56,6 +56,16 @@ def applies(capabilities: Capabilities, _plan: EvaluationPlan) -> tuple[str, str
     """Applies to methods whose standard error rests on clusters."""
     if capabilities.clusters:
         return None
+    if capabilities.family == "counterfactual":
+        return (
+            "Usikkerheden bygger på placebo, ikke på klynger.",
+            "The uncertainty rests on placebos, not on clusters.",
+        )
+    if capabilities.family == "weighted":
+        return (
+            "Usikkerheden bygger på matchede sæt eller enkelte enheder, ikke på klynger; antallet vurderes for sig.",
+            "The uncertainty rests on matched sets or single units, not on clusters; the number is judged on its own.",
+        )
     return (
         "Metodens usikkerhed bygger ikke på klynger.",
         "The method's uncertainty does not rest on clusters.",

@@ -9,7 +9,8 @@ that starts last is the comparison.
 Two conditions: the placebo effect's interval covers 0, and its size is below ``share`` (25 %) of the claimed effect.
 Both hold: PASS. One fails: REVIEW. Both fail: FAIL with PLACEBO_FAIL. A placebo that cannot be made is CANNOT_TELL with
 the consequence ``impossible`` (review unless the contract says block): a short history is no proof against the claim.
-A method that never gives an interval (synthetic control) is judged on the size alone: PASS, or REVIEW.
+A method that never gives an interval (synthetic control) is judged on the size alone: PASS, or REVIEW. Where the
+estimate holds a placebo of its own (``placebo_periods``) and the gate's options state no periods, that one is judged.
 
 Statistic: |placebo effect|; threshold: share · |effect|; both on the estimand's scale, with the headline's denominator.
 
@@ -28,6 +29,7 @@ from pydantic import Field
 
 from evaltool.errors import EvaltoolError
 from evaltool.gates._common import Finding, Measure, answer, effect_of, effect_text, effect_unit, finite
+from evaltool.gates._donors import figure_of
 from evaltool.records.base import Exact, Json, Record, Words
 from evaltool.records.estimate import Estimate
 from evaltool.records.gate import GateResult, Verdict
@@ -80,6 +82,8 @@ def applies(capabilities: Capabilities, _plan: EvaluationPlan) -> tuple[str, str
 def check(context: GateContext) -> GateResult:
     """PASS, REVIEW or FAIL from the placebo effect's interval and size."""
     options = Options.model_validate(context.options)
+    if options.periods is None and (own := _recorded(context)) is not None:
+        return _judged(context, options, *own)
     placebo = None if context.panel is None else earlier(context.panel, _anticipation(context), options.periods)
     if placebo is None or context.refit is None:
         too_short = Words(
@@ -103,6 +107,16 @@ def check(context: GateContext) -> GateResult:
         )
         return _impossible(context, options, refused, facts | {"codes": [*error.codes]})
     return _judged(context, options, estimate, facts)
+
+
+def _recorded(context: GateContext) -> tuple[Estimate, dict[str, Json]] | None:
+    """The synthetic control's own placebo as an estimate, with its pretended start; None when it made none."""
+    headline = context.headline
+    start, effect = figure_of(context, "placebo_in_time_start"), figure_of(context, "placebo_in_time_effect")
+    if headline.absent != "SYNTHETIC_CONTROL" or start is None or effect is None:
+        return None
+    label = str(int(start)) if context.panel is None else context.panel.label(int(start))
+    return headline.model_copy(update={"att": effect}), {"start": label, "made_by": headline.method}
 
 
 def _judged(context: GateContext, options: Options, estimate: Estimate, facts: dict[str, Json]) -> GateResult:

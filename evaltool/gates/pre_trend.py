@@ -97,6 +97,11 @@ def applies(capabilities: Capabilities, _plan: EvaluationPlan) -> tuple[str, str
     """Applies to methods that give an event study."""
     if capabilities.path:
         return None
+    if capabilities.family == "counterfactual":
+        return (
+            "Metoden er tilpasset perioderne før indsatsen; hvor godt den passer, vurderes for sig.",
+            "The method is fitted to the periods before the start; how well it fits is judged on its own.",
+        )
     return (
         "Metoden giver ingen forløbsanalyse med perioder før indsatsen.",
         "The method gives no event study with periods before the start.",

@@ -8,16 +8,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from gate_world import ask, can, estimate, plan, relative, why_not
+from gate_world import ask, can, estimate, panel, plan, relative, why_not
 from matched_worlds import built, estimated, panel_of
 
 from evaltool import registry
 from evaltool.designs.donors import pool
-from evaltool.errors import PlanError
+from evaltool.errors import Fault, PlanError, RunError
 from evaltool.estimators.counterfactual import synthetic_control
-from evaltool.records.estimate import Estimate
+from evaltool.records.estimate import Counts, Estimate
 from evaltool.records.evidence import EstimateKey
 from evaltool.records.gate import GateResult
+from evaltool.records.panel import Panel
 
 COUNTERFACTUAL = can(family="counterfactual", designs=("donors.pool",), path=False, standard_error="never")
 SYNTHETIC_GATES = ("prefit", "placebo_in_space", "leave_one_out")
@@ -251,3 +252,106 @@ def test_the_gates_read_what_the_method_writes() -> None:
     nothing = verdicts(fitted(0.0, 3.0))
     assert nothing["placebo_in_space"] == "FAIL"
     assert nothing["prefit"] in {"REVIEW", "FAIL"}
+
+
+# placebo in time ------------------------------------------------------------------------------------------------
+
+
+POPULATION = {
+    "eligibility": {"en": "everybody"},
+    "unit": "person",
+    "entry_from": "2024-08-01",
+    "entry_to": "2025-08-01",
+    "principle": "intention_to_treat",
+}
+HISTORY = panel({1: 5.0, 2: math.inf, 3: math.inf})
+
+
+@pytest.mark.parametrize(
+    ("placebo", "verdict"),
+    [(0.3, "PASS"), (-0.49, "PASS"), (0.5, "REVIEW"), (-0.9, "REVIEW")],  # a quarter of 2 is 0.5, not below it
+)
+def test_placebo_in_time_is_judged_by_its_size_alone(placebo: float, verdict: str) -> None:
+    found = on("placebo_in_time", panel=HISTORY, refit=lambda _p: control(placebo))
+    assert (found.verdict, found.statistic, found.threshold) == (verdict, abs(placebo), 0.5)
+    assert (found.evidence["covers_zero"], found.evidence["small"]) == (None, verdict == "PASS")
+    assert "no interval" in text(found)
+    assert "intet interval" in found.sentence.in_language("da")
+    assert not found.blocks
+    # a contract that states another share is held to it
+    strict = on("placebo_in_time", panel=HISTORY, refit=lambda _p: control(placebo), options={"share": "0.1"})
+    assert strict.verdict == "REVIEW"
+
+
+def test_the_estimates_own_placebo_in_time_is_judged_where_there_is_one() -> None:
+    def refuse(_panel: Panel) -> Estimate:
+        raise RunError(Fault(code="RUN_SHORT_HISTORY", cause="c", fix="f"))
+
+    own = control(placebo_in_time_start=3, placebo_in_time_effect=0.4)
+    found = on("placebo_in_time", own, panel=HISTORY, refit=refuse)
+    assert (found.verdict, found.statistic, found.evidence["start"]) == ("PASS", 0.4, "3")
+    assert on("placebo_in_time", own, panel=None, refit=None).verdict == "PASS"
+    # a contract that states the periods gets a placebo of that length, whatever the estimate made
+    assert on("placebo_in_time", own, panel=HISTORY, refit=refuse, options={"periods": 1}).verdict == "CANNOT_TELL"
+    assert on("placebo_in_time", panel=HISTORY, refit=refuse).verdict == "CANNOT_TELL"
+
+
+def test_a_placebo_in_time_that_is_no_number_never_passes() -> None:
+    broken = control().model_copy(update={"att": math.nan})
+    found = on("placebo_in_time", panel=HISTORY, refit=lambda _p: broken)
+    assert (found.verdict, found.reason) == ("CANNOT_TELL", "PLACEBO_FAIL")
+
+
+# gates of other families ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gate", "method", "reason"),
+    [
+        (
+            "pre_trend",
+            "counterfactual.synthetic_control",
+            "The method is fitted to the periods before the start; how well it fits is judged on its own.",
+        ),
+        (
+            "few_clusters",
+            "counterfactual.synthetic_control",
+            "The uncertainty rests on placebos, not on clusters.",
+        ),
+        ("pre_trend", "weighted.difference", "The method gives no event study with periods before the start."),
+        (
+            "few_clusters",
+            "weighted.difference",
+            "The uncertainty rests on matched sets or single units, not on clusters; the number is judged on its own.",
+        ),
+        ("placebo_in_time", "weighted.difference", "The method cannot be repeated with an earlier start."),
+        ("placebo_in_time", "counterfactual.synthetic_control", None),
+        ("minimum_sample", "counterfactual.synthetic_control", None),
+        ("minimum_sample", "weighted.difference", None),
+    ],
+)
+def test_which_gates_apply_to_the_two_families(gate: str, method: str, reason: str | None) -> None:
+    answer = why_not(gate, registry.estimator(method).capabilities)
+    assert (None if answer is None else answer[1]) == reason
+
+
+@pytest.mark.parametrize(
+    ("method", "unit", "sizes", "verdict", "least"),
+    [
+        ("weighted.difference", "person", (60, 30), "PASS", (60, 30)),
+        ("weighted.difference", "person", (59, 300), "FAIL", (60, 30)),
+        ("weighted.difference", "person", (300, 29), "FAIL", (60, 30)),
+        ("counterfactual.synthetic_control", "municipality", (1, 2), "PASS", (1, 2)),
+        ("counterfactual.synthetic_control", "municipality", (1, 1), "FAIL", (1, 2)),
+    ],
+)
+def test_minimum_sample_of_the_two_families(
+    method: str, unit: str, sizes: tuple[int, int], verdict: str, least: tuple[int, int]
+) -> None:
+    capabilities = registry.estimator(method).capabilities
+    counts = Counts(treated=sizes[0], comparison=sizes[1], observations=sum(sizes))
+    stated = plan(population={**POPULATION, "unit": unit})
+    headline = estimate(method=method, counts=counts)
+    found = ask("minimum_sample", plan=stated, capabilities=capabilities, headline=headline)
+    assert found.verdict == verdict
+    assert (found.evidence["minimum_treated"], found.evidence["minimum_comparison"]) == least
