@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evaltool.records.base import Record, Text
 from evaltool.records.decision import Decision
@@ -28,7 +29,11 @@ class NumericProfile(Record):
 
 
 class Run(Record):
-    """One evaluation. ``estimates`` are keyed by (outcome, cohort, specification), sorted by key."""
+    """One evaluation. ``estimates`` are keyed by (outcome, cohort, specification), sorted by key.
+
+    There is always a headline: a plan states one outcome and method, and an evaluation that cannot estimate it raises
+    and leaves no run (the payment that cannot be decided is a decision of a run, made by its gates).
+    """
 
     plan: EvaluationPlan
     plan_seal: str
@@ -49,20 +54,37 @@ class Run(Record):
     sign_offs: tuple[SignOff, ...] = ()
     """Recorded judgements on checks that asked for one, in the order of the acts; the decision takes them in."""
 
+    @model_validator(mode="after")
+    def has_one_headline(self) -> Self:
+        """Refuse two estimates under one key, and a run without the headline of its plan."""
+        if len({e.key for e in self.estimates}) < len(self.estimates):
+            message = "two estimates of a run have the same key"
+            raise ValueError(message)
+        if not self._headlines():
+            message = (
+                f"a run needs a primary estimate of '{self.plan.estimand.outcome}', the outcome its plan decides on, "
+                "for all cohorts or for one of the plan's"
+            )
+            raise ValueError(message)
+        return self
+
+    def _headlines(self) -> list[Estimate]:
+        """Primary estimates of the plan's outcome: the one for all cohorts, else one per cohort in the plan's order."""
+        primary = {
+            e.key.cohort: e
+            for e in self.estimates
+            if e.key.specification == PRIMARY and e.key.outcome == self.plan.estimand.outcome
+        }
+        order = [ALL] if ALL in primary else [cohort.id for cohort in self.plan.population.cohort]
+        return [primary[cohort] for cohort in order if cohort in primary]
+
     @property
     def estimate(self) -> Estimate:
         """The headline estimate: the plan's outcome, all cohorts, primary specification.
 
         With cohorts only, the last cohort's primary estimate (cohorts are tested in the plan's order).
         """
-        primary = [
-            e for e in self.estimates if e.key.specification == PRIMARY and e.key.outcome == self.plan.estimand.outcome
-        ]
-        whole = [e for e in primary if e.key.cohort == ALL]
-        if whole:
-            return whole[0]
-        order = [c.id for c in self.plan.population.cohort]
-        return max(primary, key=lambda e: order.index(e.key.cohort))
+        return self._headlines()[-1]
 
     def estimate_named(self, key: EstimateKey) -> Estimate:
         """The estimate with this key. Raises KeyError."""
