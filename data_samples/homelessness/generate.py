@@ -45,9 +45,7 @@ class Scenario:
     """Standard deviation of what a quarter brings to one municipality alone, nights per 1,000 inhabitants."""
 
 
-SCENARIO = Scenario(
-    seed=1, ramp=(-0.03, -0.07, -0.10, -0.13, -0.16, -0.18, -0.20, -0.20), noise=0.9
-)
+SCENARIO = Scenario(seed=1, ramp=(-0.03, -0.07, -0.10, -0.13, -0.16, -0.18, -0.20, -0.20), noise=0.9)
 
 
 def factors(rng: np.random.Generator) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:

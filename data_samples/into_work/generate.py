@@ -21,6 +21,11 @@ TOWNS = (("Ådalsborg", 0.30, True), ("Birkestrup", 0.22, True), ("Klintborg", 0
 """Municipality, share of the people in it, whether it is a large town; the rest live in Ravnsund."""
 LAST_TOWN = ("Ravnsund", 0.12, False)
 YEAR = 52
+WOMEN = 0.47
+SKILLED, HIGHER = 0.34, 0.10
+"""Shares with vocational training and with higher education as the highest."""
+ILL = -0.8
+"""Attachment to the labour market below which people see the hospital more often."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +77,9 @@ def person(rng: np.random.Generator) -> Person:
             break
         place -= share
     age = int(np.clip(round(rng.normal(38.5, 10.5)), 19, 61))
-    woman = bool(rng.random() < 0.47)
+    woman = bool(rng.random() < WOMEN)
     school = float(rng.random())
-    skilled, higher = school < 0.34, school >= 0.90
+    skilled, higher = school < SKILLED, school >= 1.0 - HIGHER
     tie = float(rng.normal(0.0, 1.0))
     """Attachment to the labour market, which the registers show through months, pay and weeks."""
     months = int(np.clip(round(19.0 - 6.0 * tie + 0.10 * (age - 38) + rng.normal(0, 5.0)), 3, 36))
@@ -90,7 +95,7 @@ def person(rng: np.random.Generator) -> Person:
         months=months,
         pay=pay,
         weeks=weeks,
-        health=int(rng.poisson(1.1 + 0.4 * (tie < -0.8))),
+        health=int(rng.poisson(1.1 + 0.4 * (tie < ILL))),
         children=int(min(4, rng.poisson(0.8))),
     )
 
