@@ -23,7 +23,8 @@ from evaltool.records.run import Run
 from evaltool.report.blocks import Figure, Table
 
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&$^:=\"'])")
-LINE = re.compile(r"\s+")
+LINE = re.compile(r"[^\S\u00a0]+")
+"""White space, except the space at which a line may not break."""
 SEAL_SHOWN = 16
 
 

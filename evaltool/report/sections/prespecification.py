@@ -19,7 +19,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
     )
     parts = [first]
     if run.plan.sensitivity:
-        listed = ", ".join(md(specification_title(telling, s.id)) for s in run.plan.sensitivity)
+        listed = "; ".join(md(specification_title(telling, s.id)) for s in run.plan.sensitivity)
         parts.append(f"{telling.tell('text.registered')} {listed}.")
     deviations = [_override(telling, name) for name in [g.name for g in run.gates if g.overridden]]
     for name, why in sorted(run.failed_specifications.items()):
