@@ -24,7 +24,7 @@ demo: $(VENV)/.run ## set up, evaluate the bundled programmes, say where the rep
 test: $(VENV)/.dev ## set up, run the whole suite with its coverage floors
 	@rm -f .coverage .coverage.*
 	@status=0; \
-	$(BIN)/python -m coverage run -m pytest -q -n $(JOBS) --dist worksteal $(TESTS) || status=$$?; \
+	$(BIN)/python -m coverage run -m pytest -q -n $(JOBS) --dist worksteal --durations=15 $(TESTS) || status=$$?; \
 	$(BIN)/python -m coverage combine -q || status=$$?; \
 	$(BIN)/python -m coverage report --skip-covered --fail-under=$(FLOOR) || status=$$?; \
 	for folder in $(STRICT); do \
