@@ -6,7 +6,7 @@ from evaltool.report.blocks import Block, Prose
 from evaltool.report.section import Section
 from evaltool.report.telling import Telling, md
 
-SAID = frozenset({"no_counterfactual", "published_figure", "tie_range_searched"})
+SAID = frozenset({"no_counterfactual", "published_figure"})
 """Notes that other sentences of the report have said already, or that concern no reader."""
 NEEDS_ERROR = frozenset({"few_treated_clusters"})
 """Notes about a standard error, which say nothing where there is none."""
