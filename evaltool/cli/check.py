@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,13 +34,16 @@ def check(
 
     found, errors = _plan_errors(plan)
     doubts: tuple[Finding, ...] = ()
-    rows: int | None = None
+    looked = _Looked("the plan cannot be read")
     if found is not None:
         doubts = lint(found)
         try:
-            rows = _rows(found, data)
+            looked = _look(found, data, errors)
         except EvaltoolError as error:
+            looked = _Looked("it has faults")
             errors.append(error)
+    if looked.missing:
+        doubts = (*doubts, _not_there(looked.missing))
     warnings = sum(doubt.severity == "warning" for doubt in doubts)
     code = errors[0].exit_code if errors else EXIT_USAGE if strict and warnings else EXIT_OK
     faults = _placed([fault for error in errors for fault in error.faults], plan)
@@ -46,13 +51,13 @@ def check(
     if form is Format.json:
         shown = [fault_table(f) | {"severity": d.severity} for f, d in zip(places, doubts, strict=True)]
         body = {"plan": str(plan), "ok": code == EXIT_OK, "faults": [fault_table(f) for f in faults]}
-        answer(body | {"warnings": shown, "data_rows": rows})
+        answer(body | {"warnings": shown, "data_rows": looked.rows, "data_missing": list(looked.missing)})
         return code
     for fault in faults:
         remark(f"{fault}\n")
     for fault, doubt in zip(places, doubts, strict=True):
         say(f"{doubt.severity}  {fault}\n")
-    _summary(plan, (len(faults), warnings, len(doubts) - warnings), rows)
+    _summary(plan, (len(faults), warnings, len(doubts) - warnings), looked)
     return code
 
 
@@ -86,25 +91,46 @@ def _placed(faults: Sequence[Fault], path: Path) -> tuple[Fault, ...]:
     )
 
 
-def _rows(plan: EvaluationPlan, other: Path | None) -> int | None:
-    """Rows of the data, or None when the plan reads none or its file is not there yet. Raises DataError."""
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What was seen of the data: why they were not read, or how many rows they have; which files are not there."""
+
+    why: str = ""
+    rows: int | None = None
+    missing: tuple[str, ...] = ()
+
+
+def _look(plan: EvaluationPlan, other: Path | None, errors: Sequence[EvaltoolError]) -> _Looked:
+    """The data, read only when nothing is wrong with what the plan says of them. Raises DataError."""
     from evaltool.bundle.data_copy import declared_files  # noqa: PLC0415 - keeps --help light
     from evaltool.reading.panel_file import read_panel  # noqa: PLC0415 - same
 
+    keys = [fault.place.key or "" for error in errors for fault in error.faults]
+    if any(re.match(r"data\b", key) for key in keys):
+        return _Looked("the plan's [data] has faults")
     home = plan.path.parent if plan.path is not None else Path()
     if other is not None:
         declared = os.path.relpath(other, home)
         moved = plan.model_copy(update={"data": plan.data.model_copy(update={"path": declared})})
         plan = moved.read_from(plan.path) if plan.path is not None else moved
-    elif not all((home / name).exists() for name in declared_files(plan)):
-        return None
+    elif missing := tuple(name for name in declared_files(plan) if not (home / name).exists()):
+        return _Looked(f"{', '.join(missing)} was not found in the plan's folder", missing=missing)
     panel = read_panel(plan)
-    return None if panel is None else panel.identity.rows
+    return _Looked("the plan reads none") if panel is None else _Looked(rows=panel.identity.rows)
 
 
-def _summary(plan: Path, numbers: tuple[int, int, int], rows: int | None) -> None:
+def _not_there(missing: tuple[str, ...]) -> Finding:
+    """The note of data that are not there yet."""
+    from evaltool.planning.lint.finding import note  # noqa: PLC0415 - keeps --help light
+
+    sentence = f"The data file was not found: {', '.join(missing)}. Nothing was checked in it."
+    fix = "Nothing, when the data are yet to come; else correct the path, which is relative to the plan's folder."
+    return note("LINT_NO_DATA_FILE", "data.path", sentence, fix)
+
+
+def _summary(plan: Path, numbers: tuple[int, int, int], looked: _Looked) -> None:
     """One line that says how it went; ``numbers`` of faults, warnings and notes."""
     faults, warnings, notes = numbers
-    data = "no data checked" if rows is None else f"data checked: {rows} rows"
+    data = f"no data checked: {looked.why}" if looked.rows is None else f"data checked: {looked.rows} rows"
     verdict = "is in order" if not faults else "cannot be used"
     say(f"{plan} {verdict}: {faults} faults, {warnings} warnings, {notes} notes, {data}")

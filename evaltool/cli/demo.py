@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from evaltool.bundle.exchange import refuse_existing
-from evaltool.cli.evaluation import SHOWN, Drawing, Finished, Wish, as_table, evaluate_to
+from evaltool.cli.evaluation import SHOWN, Drawing, Finished, Wish, as_table, evaluate_to, shown_effect
 from evaltool.cli.terminal import (
     Format,
     FormatOption,
@@ -137,10 +137,11 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
     if outcome.finished is None:
         codes = ", ".join(outcome.error.codes) if outcome.error is not None else ""
         return (name, "FAILED", "", "", "", codes)
-    decision, estimate = outcome.finished.run.decision, outcome.finished.run.estimate
-    spread = "–" if estimate.se is None else f"{estimate.se:.4g}"
+    decision, effect = outcome.finished.run.decision, shown_effect(outcome.finished.run)
+    size = "withheld" if effect is None else f"{effect.att:.4g}"
+    spread = "–" if effect is None or effect.se is None else f"{effect.se:.4g}"
     verdict = "as expected" if outcome.as_expected else "NOT AS EXPECTED"
-    return (name, decision.state, f"{decision.amount:,} {decision.currency}", f"{estimate.att:.4g}", spread, verdict)
+    return (name, decision.state, f"{decision.amount:,} {decision.currency}", size, spread, verdict)
 
 
 def _show(outcomes: list[Outcome]) -> None:

@@ -15,6 +15,7 @@ from evaltool.cli.terminal import RULE, Progress, say
 from evaltool.errors import Fault, Place, UsageError
 
 if TYPE_CHECKING:
+    from evaltool.records.estimate import Estimate
     from evaltool.records.run import Run
 
 TEMPLATES = ("payment_notice", "technical_report")
@@ -116,6 +117,7 @@ def parsed_date(text: str | None, option: str = "--as-of") -> date | None:
 def as_table(finished: Finished) -> dict[str, object]:
     """A finished run as the JSON answer."""
     decision = finished.run.decision
+    effect = shown_effect(finished.run)
     return {
         "programme": finished.run.plan.programme.id,
         "state": decision.state,
@@ -123,19 +125,35 @@ def as_table(finished: Finished) -> dict[str, object]:
         "currency": decision.currency,
         "flags": list(decision.flags),
         "reasons": list(decision.reasons),
-        "effect": finished.run.estimate.att,
-        "standard_error": finished.run.estimate.se,
+        "effect": None if effect is None else effect.att,
+        "standard_error": None if effect is None else effect.se,
         "folder": str(finished.folder),
         "files": {name: str(finished.folder / name) for name, _ in SHOWN if (finished.folder / name).is_file()},
         "manifest": finished.manifest,
     }
 
 
+def shown_effect(run: Run) -> Estimate | None:
+    """The headline estimate, or None where the record withholds it because too few people stand behind it."""
+    from evaltool.bundle.determination import CellRule  # noqa: PLC0415 - numpy loads only when something is evaluated
+
+    return None if CellRule(run).headline_withheld else run.estimate
+
+
+def _effect(run: Run) -> str:
+    """The effect and its spread in one line."""
+    estimate = shown_effect(run)
+    if estimate is None:
+        return "withheld: too few people stand behind it"
+    spread = f" (standard error {estimate.se:.4g})" if estimate.se is not None else f" ({estimate.absent})"
+    return f"{estimate.att:.6g}{spread}, {estimate.method}"
+
+
 def show_box(finished: Finished) -> None:
     """The decision and where everything is, in a few lines."""
-    run, decision = finished.run, finished.run.decision
-    estimate = run.estimate
-    spread = f" (standard error {estimate.se:.4g})" if estimate.se is not None else f" ({estimate.absent})"
+    from evaltool.bundle.determination import CellRule  # noqa: PLC0415 - numpy loads only when something is evaluated
+
+    run, decision, cells = finished.run, finished.run.decision, CellRule(finished.run)
     say(RULE)
     say(f"  {run.plan.programme.title.in_language('en') or run.plan.programme.id}")
     say(f"  {decision.state}   {decision.amount} {decision.currency}   as of {run.as_of.isoformat()}")
@@ -143,10 +161,11 @@ def show_box(finished: Finished) -> None:
         say(f"  flags    {', '.join(decision.flags)}")
     if decision.reasons:
         say(f"  reasons  {', '.join(decision.reasons)}")
-    say(f"  effect   {estimate.att:.6g}{spread}, {estimate.method}")
+    say(f"  effect   {_effect(run)}")
     for gate in run.gates:
         if gate.verdict in {"REVIEW", "FAIL", "CANNOT_TELL"}:
-            say(f"  {gate.verdict.lower():8} {gate.name}: {gate.sentence.in_language('en')}")
+            sentence = "withheld" if cells.hides_gate(gate) else gate.sentence.in_language("en")
+            say(f"  {gate.verdict.lower():8} {gate.name}: {sentence}")
     say(RULE)
     for name, what in SHOWN:
         if (finished.folder / name).is_file():

@@ -78,7 +78,7 @@ def combine(outcomes: Sequence[RuleOutcome]) -> Entitlement:
 def settle(plan: EvaluationPlan, entitled: Entitlement) -> Settlement:
     """Contract cap, offset, earlier payments, one rounding, and every payer's part.
 
-    The state follows the triggered amount (after caps, before offsets). What was paid too much earlier is
+    The state follows the triggered amount (after caps and rounding, before offsets). What was paid too much earlier is
     flagged, never paid as a negative amount; an open cohort test claws nothing back.
     """
     payment = plan.payment
@@ -88,7 +88,8 @@ def settle(plan: EvaluationPlan, entitled: Entitlement) -> Settlement:
     maximum = min(tops) if tops else None
     if payment.cap is not None:
         trace.append(step("cap.contract", {"cap": payment.cap, "before": entitled.amount, "after": capped}))
-    state = _state(capped, maximum, entitled)
+    triggered = _rounded(payment, capped, maximum)
+    state = _state(capped if triggered > 0 else ZERO, maximum, entitled)
     due, flags, reduced = _net(payment, capped, state)
     trace += reduced
     amount = _rounded(payment, due, None if maximum is None else max(maximum, ZERO))
@@ -100,7 +101,6 @@ def settle(plan: EvaluationPlan, entitled: Entitlement) -> Settlement:
     ]
     if entitled.capped or capped < entitled.amount:
         flags = ("CAPPED", *flags)
-    triggered = _rounded(payment, capped, maximum)
     return Settlement(state, flags, amount, triggered, maximum, per_payer, tuple(trace))
 
 

@@ -13,13 +13,13 @@ from evaltool.payment.arithmetic import round_quantum, stated_context
 from evaltool.payment.combination import Entitlement, combine
 from evaltool.payment.rules import RuleOutcome
 from evaltool.payment.trace import ABSENT, step
-from evaltool.records.base import Exact, Record, Text, exact
+from evaltool.records.base import Exact, Record, Text, beyond, exact
 from evaltool.records.decision import TraceStep
 from evaltool.records.evidence import ALL, EstimateKey, Evidence
 from evaltool.records.mechanism import MechanismPlugin, MechanismResult, RuleRequest, Tier
 from evaltool.records.options import parse_options
 from evaltool.records.plan.analysis import Option
-from evaltool.records.plan.payment import BASES, Basis, Rounding, Rule
+from evaltool.records.plan.payment import BASES, LARGEST, SMALLEST, Basis, Rounding, Rule
 
 NAME = "payment.pay"
 FIGURE = "effect"
@@ -82,8 +82,9 @@ def pay(  # noqa: PLR0913 - the direct road: what a contract's rule states, as k
     found = _exact("quantum", quantum, faults)
     smallest = CENT if found is None else found
     faults += _choices(basis=basis, rounding=rounding, inclusive=inclusive)
-    if smallest <= 0:
-        faults.append(_bad(f"quantum is {smallest}.", "Write the smallest unit that is paid, such as 0.01.", "quantum"))
+    if not SMALLEST <= smallest <= LARGEST:
+        cause = f"quantum is {smallest}, not between {SMALLEST} and {LARGEST}."
+        faults.append(_bad(cause, "Write the smallest unit that is paid, such as 0.01.", "quantum"))
     if stated.cap is not None and stated.cap < 0:
         faults.append(_bad(f"cap is {stated.cap}.", "Write an amount of zero or more, or leave it out.", "cap"))
     evidence = _evidence(effect, plugin, faults)
@@ -247,7 +248,11 @@ def _exact(name: str, value: object, faults: list[Fault]) -> Decimal | None:
     except ValueError:
         found = None
     if isinstance(found, Decimal) and found.is_finite():
-        return found
+        reason = None if name == FIGURE else beyond(found)
+        if reason is None:
+            return found
+        faults.append(_bad(f"{name} is {found}: {reason}.", "Write a number that a contract states.", name))
+        return None
     fix = 'Write Decimal("0.124") or "0.124": binary floats are not exact.'
     faults.append(_bad(f"{name} is {value!r}, not an exact number.", fix, name))
     return None

@@ -89,8 +89,23 @@ def refusals(plan: EvaluationPlan, method: Method, mechanisms: Callable[[str], M
         except PlanError as error:
             faults += error.faults
             continue
-        faults += [*_unstated(subject), *_kind(subject, method), *_trial(plan, subject, method)]
+        faults += [
+            *_below_quantum(plan.payment.quantum, subject),
+            *_unstated(subject),
+            *_kind(subject, method),
+            *_trial(plan, subject, method),
+        ]
     return tuple(faults)
+
+
+def _below_quantum(quantum: Decimal, subject: _Subject) -> list[Fault]:
+    """Terms that can pay nothing, because their top lies below the smallest unit that is paid."""
+    top = subject.plugin.maximum(subject.terms)
+    if top is None or top >= quantum:
+        return []
+    fix = "Raise the amounts, or state a smaller payment.quantum."
+    cause = f"can pay {top} at the most, less than the smallest unit that is paid ({quantum})"
+    return [subject.fault("PLAN_BELOW_QUANTUM", cause, fix, at="terms")]
 
 
 def _unstated(subject: _Subject) -> list[Fault]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
@@ -12,11 +12,13 @@ from evaltool.errors import Fault, Place, PlanError, did_you_mean
 from evaltool.payment import refusals as payment
 from evaltool.records.base import Record
 from evaltool.records.options import parse_options
-from evaltool.records.plan.analysis import Option, Options, Sensitivity
+from evaltool.records.plan.analysis import Gate, Option, Options, Sensitivity
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
-from evaltool.records.plugins import DesignPlugin, EstimatorPlugin
+from evaltool.records.plugins import DesignPlugin, EstimatorPlugin, GatePlugin
 
 T = TypeVar("T")
+NOT_NEGOTIABLE = frozenset({"disclosure", "locked", "second_opinion", "data_maturity"})
+"""Gates whose consequence no contract changes: small cells, seals, agreement of two computations, final data."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,13 +123,26 @@ def _gate_options(plan: EvaluationPlan) -> None:
     for index, asked in enumerate(plan.gate):
         key = f"gate[{index}]"
         try:
-            parse_options(registry.gate(asked.name).options, asked.options, f"{key}.options")
+            plugin = registry.gate(asked.name)
+            faults.extend(_not_negotiable(asked, plugin, key))
+            parse_options(plugin.options, asked.options, f"{key}.options")
         except PlanError as error:
             faults.extend(
                 replace(f, place=Place(key=f"{key}.name")) if f.place.key == "gate" else f for f in error.faults
             )
     if faults:
         raise PlanError(faults)
+
+
+def _not_negotiable(asked: Gate, plugin: GatePlugin, key: str) -> Iterator[Fault]:
+    """Gates that guard people, seals and computation stand in every contract as they are."""
+    if plugin.name in NOT_NEGOTIABLE and asked.consequence not in {None, plugin.consequence}:
+        yield Fault(
+            code="PLAN_GATE_NOT_NEGOTIABLE",
+            cause=f"The consequence of the gate '{plugin.name}' is '{plugin.consequence}' in every contract.",
+            fix=f"Remove the consequence; what may be agreed about '{plugin.name}' stands in its own table or options.",
+            place=Place(key=f"{key}.consequence"),
+        )
 
 
 def _covariate_faults(plan: EvaluationPlan, options: Record, key: str) -> list[Fault]:

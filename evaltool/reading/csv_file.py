@@ -15,7 +15,14 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from evaltool.errors import Fault, Place
-from evaltool.reading.csv_signs import better_delimiter, byte_order_mark, is_utf8, likely_encoding, other_format
+from evaltool.reading.csv_signs import (
+    better_delimiter,
+    byte_order_mark,
+    is_text_encoding,
+    is_utf8,
+    likely_encoding,
+    other_format,
+)
 from evaltool.reading.data_faults import DataFaults
 from evaltool.reading.file_bytes import file_bytes
 from evaltool.reading.table import RawTable, plain_column
@@ -63,6 +70,10 @@ def _decoded(content: bytes, form: CsvFormat, faults: DataFaults) -> str:
     if other is not None:
         cause = f"The file is not a CSV file; it looks like {other}."
         faults.whole("DATA_UNREADABLE", cause, "Declare the right source, or export the data as CSV.")
+        return ""
+    if not is_text_encoding(form.encoding):
+        cause = f"'{form.encoding}' is not a text encoding."
+        faults.whole("DATA_ENCODING", cause, 'Declare the encoding the file has, for example encoding = "utf-8".')
         return ""
     marked, declared = byte_order_mark(content), codecs.lookup(form.encoding).name
     if marked is not None and declared not in {marked[1], marked[1].replace("utf-8-sig", "utf_8_sig")}:

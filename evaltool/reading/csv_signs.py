@@ -20,7 +20,19 @@ BINARY: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "a gzip archive"),
     (b"SQLite format 3", "an SQLite database"),
 )
+NOT_FOR_FILES = {"idna", "punycode", "unicode-escape", "raw-unicode-escape"}
+"""Codecs from text to bytes that write names or source code, not files."""
 DELIMITERS = (";", ",", "\t", "|")
+
+
+def is_text_encoding(name: str) -> bool:
+    """Whether Python knows the name as an encoding in which files of text are written."""
+    try:
+        "".encode(name)
+        known = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        return False
+    return known not in NOT_FOR_FILES
 
 
 def other_format(content: bytes) -> str | None:

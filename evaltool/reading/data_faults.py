@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 
 import numpy as np
 
@@ -12,7 +14,25 @@ from evaltool.errors import DataError, Fault, Place
 
 SHOWN = 20
 """Faults of one code that are told one by one."""
+PERSON = re.compile(r"(?<![\d.])(?:(?P<whole>\d{9,10})|(?P<left>\d{6})[- ](?P<right>\d{4}))(?!\d)")
+"""Digits in the form of a CPR number."""
 BoolArray = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+
+
+def without_people(text: str) -> str:
+    """``text`` without whatever may be a CPR number: ten digits that start with a date, nine without their zero."""
+    return PERSON.sub(lambda found: "(id not shown)" if _is_dated(found) else found.group(), text)
+
+
+def _is_dated(found: re.Match[str]) -> bool:
+    """Whether the digits start with day, month and year; replacement numbers (day plus 60) count too."""
+    digits = (found["whole"] or found["left"] + found["right"]).zfill(len("DDMMYYXXXX"))
+    day, month, year = int(digits[:2]) % 60 or 60, int(digits[2:4]), int(digits[4:6])
+    try:
+        date(2000 + year, month, day)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(slots=True)
@@ -57,7 +77,7 @@ class DataFaults:
         return "a unit (id not shown)" if self.hide_units else f"unit {name}"
 
     def found(self) -> tuple[Fault, ...]:
-        """Every fault: by code in the order first met, within a code by line."""
+        """Every fault: by code in the order first met, within a code by line. No message names a person's id."""
         faults: list[Fault] = []
         for code, shown in self._shown.items():
             faults += sorted(shown, key=lambda fault: fault.place.line or 0)
@@ -67,7 +87,7 @@ class DataFaults:
                 cause = f"and {more.total()} more of {code}" + (f" ({where})." if where else ".")
                 fix = "Mend the cause above; the rest is most likely the same."
                 faults.append(Fault(code=code, cause=cause, fix=fix, place=Place(file=self.file)))
-        return tuple(faults)
+        return tuple(replace(f, cause=without_people(f.cause), fix=without_people(f.fix)) for f in faults)
 
     def stop(self) -> None:
         """Raise DataError when anything was found."""

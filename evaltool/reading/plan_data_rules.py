@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import PurePosixPath, PureWindowsPath
 
 from evaltool.errors import Fault, Place, did_you_mean
+from evaltool.reading.csv_signs import is_text_encoding
 from evaltool.records.plan.data import Column, Kind, Role
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
 
@@ -45,6 +46,10 @@ EXAMPLES = {
 }
 
 
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+"""``https:``, ``s3:``, ``file:``; a single letter before the colon is a Windows drive."""
+
+
 def _bad_source(cause: str, fix: str, key: str) -> Fault:
     """A source that lacks something or has too much."""
     return Fault(code="PLAN_DATA_SOURCE", cause=cause, fix=fix, place=Place(key=key))
@@ -72,7 +77,16 @@ def _paths(plan: EvaluationPlan) -> Iterable[Fault]:
     """Paths are relative, so that the plan means the same on every machine."""
     paths = {"data.path": plan.data.path, **{f"data.files.{name}": path for name, path in plan.data.files.items()}}
     for key, path in paths.items():
-        if path is not None and (PurePosixPath(path).is_absolute() or PureWindowsPath(path).anchor):
+        if path is None:
+            continue
+        if not path.strip() or any(not sign.isprintable() for sign in path) or ADDRESS.match(path):
+            yield Fault(
+                code="PLAN_BAD_PATH",
+                cause=f"{path!r} is not the path of a file.",
+                fix="Write the path relative to the plan's folder, without control characters and addresses.",
+                place=Place(key=key),
+            )
+        elif PurePosixPath(path).is_absolute() or PureWindowsPath(path).anchor:
             yield Fault(
                 code="PLAN_PATH_ABSOLUTE",
                 cause=f"'{path}' is an absolute path, which exists on one machine only.",
@@ -94,9 +108,7 @@ def _tables(plan: EvaluationPlan) -> Iterable[Fault]:
 def _text_format(plan: EvaluationPlan) -> Iterable[Fault]:
     """Encoding, delimiter, signs and date format mean something."""
     data = plan.data
-    try:
-        "".encode(data.encoding)
-    except LookupError:
+    if not is_text_encoding(data.encoding):
         known = ["utf-8", "utf-8-sig", "windows-1252", "iso-8859-1", "iso-8859-15", "utf-16"]
         yield Fault(
             code="PLAN_UNKNOWN_ENCODING",
@@ -112,10 +124,10 @@ def _text_format(plan: EvaluationPlan) -> Iterable[Fault]:
             fix='Danish files have decimal = "," and thousands = ".".',
             place=Place(key="data.thousands"),
         )
-    if data.delimiter in {'"', "\n", "\r", "\0"} or (data.delimiter.isalnum()):
+    if data.delimiter in {'"', "\n", "\r", "\0"} or data.delimiter.isalnum() or not data.delimiter.isascii():
         yield Fault(
             code="PLAN_BAD_DELIMITER",
-            cause="The delimiter cannot be a letter, a digit, a quote or a line end.",
+            cause="The delimiter cannot be a letter, a digit, a quote, a line end or a sign beyond ASCII.",
             fix='Use ",", ";", "|" or "\\t".',
             place=Place(key="data.delimiter"),
         )
@@ -133,7 +145,7 @@ def _round_trips(pattern: str) -> bool:
     day = date(2021, 11, 23)
     try:
         return datetime.strptime(day.strftime(pattern), pattern).date() == day  # noqa: DTZ007 - only the date is kept
-    except ValueError:
+    except (ValueError, re.error):  # strptime builds a regular expression, which a repeated sign breaks
         return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -106,13 +107,13 @@ def _text(file: Path) -> tuple[str | None, Fault]:
         cause = f"The file holds {size:,} bytes; a plan holds at most {MAX_BYTES:,}."
         return None, replace(reason, code="PLAN_TOO_LARGE", cause=cause, fix="Give the path of the plan, not of data.")
     try:
-        return content.decode("utf-8"), reason
+        return content.removeprefix(codecs.BOM_UTF8).decode("utf-8"), reason
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
+        line = error.object[: error.start].count(b"\n") + 1
         return None, Fault(
             code="PLAN_ENCODING",
-            cause=f"The plan is not UTF-8: byte 0x{content[error.start]:02x} does not belong there.",
-            fix="Save the plan as UTF-8 without a byte order mark.",
+            cause=f"The plan is not UTF-8: byte 0x{error.object[error.start]:02x} does not belong there.",
+            fix="Save the plan as UTF-8.",
             place=replace(place, line=line),
         )
 

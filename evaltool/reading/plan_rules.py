@@ -209,6 +209,20 @@ def _bases(plan: EvaluationPlan) -> Iterable[Fault]:
             )
 
 
+def _caps(plan: EvaluationPlan) -> Iterable[Fault]:
+    """A cap leaves something to pay."""
+    stated = [(plan.payment.cap, "payment.cap")]
+    stated += [(rule.cap, f"payment.rule[{number}].cap") for number, rule in enumerate(plan.payment.rule)]
+    for cap, key in stated:
+        if cap is not None and cap < plan.payment.quantum:
+            yield Fault(
+                code="PLAN_BELOW_QUANTUM",
+                cause=f"The cap of {cap} lies below the smallest unit that is paid ({plan.payment.quantum}).",
+                fix="Write the cap that was agreed, or leave it out; under this one nothing could ever be paid.",
+                place=Place(key=key),
+            )
+
+
 def _gates(plan: EvaluationPlan) -> Iterable[Fault]:
     """A changed default has a reason; a gate is named once."""
     yield from _repeated([gate.name for gate in plan.gate], "gate", "name")
@@ -308,6 +322,7 @@ RULES: tuple[PlanRule, ...] = tuple(
         ("payment", _rule_ids),
         ("payment", _previous),
         ("payment", _bases),
+        ("payment", _caps),
         ("payment outcome", _rules),
         ("gate", _gates),
         ("sensitivity", _sensitivities),

@@ -15,6 +15,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from typing_extensions import TypeAliasType
 
 WRITABLE = "a finite number, a date, text, true or false, or a list or table of those"
+MOST_DIGITS = 30
+FURTHEST = 18
+"""Powers of ten between which a contract's numbers lie; thirds are written with many digits."""
 Json = TypeAliasType("Json", "bool | int | float | str | list[Json] | dict[str, Json] | None")
 
 
@@ -86,6 +89,34 @@ def exact(value: object) -> object:
     return value
 
 
+def beyond(value: Decimal) -> str | None:
+    """Why no contract states this number: more digits than people read, or too far from one; None when it is fine."""
+    digits = value.as_tuple().digits
+    if len(digits) > MOST_DIGITS:
+        return f"it has {len(digits)} digits; at most {MOST_DIGITS} are read"
+    if abs(value.adjusted()) > FURTHEST:
+        return f"it lies beyond 1e{FURTHEST} or below 1e-{FURTHEST}"
+    return None
+
+
+def agreed(value: object) -> object:
+    """``exact``, and of a size that a contract can state."""
+    found = exact(value)
+    reason = beyond(found) if isinstance(found, Decimal) and found.is_finite() else None
+    if reason is not None:
+        message = f"no contract states such a number: {reason}"
+        raise ValueError(message)
+    return found
+
+
+def whole(value: object) -> object:
+    """Only a whole number: true and 1.0 equal 1, but are not it."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        message = "write a whole number without quotes"
+        raise ValueError(message)  # noqa: TRY004 - pydantic turns ValueError, not TypeError, into a fault
+    return value
+
+
 def unsigned_zero(value: Decimal) -> Decimal:
     """−0 becomes 0. NaN and infinities never get here: the model's Decimal refuses them."""
     return abs(value) if value == 0 else value
@@ -100,8 +131,12 @@ def tuples(value: object) -> object:
 
 Exact = Annotated[Decimal, BeforeValidator(exact), AfterValidator(unsigned_zero)]
 """A finite Decimal read without passing through binary floating point."""
-Share = Annotated[Exact, Field(ge=0, le=1)]
+Agreed = Annotated[Decimal, BeforeValidator(agreed), AfterValidator(unsigned_zero)]
+"""An exact number that people state: at most 30 digits, and between 1e-18 and 1e18 in size."""
+Share = Annotated[Agreed, Field(ge=0, le=1)]
 """A fraction between 0 and 1."""
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
+"""A date within living contracts and their history."""
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 """A finite binary float."""
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]

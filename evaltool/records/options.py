@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from evaltool.errors import Fault, Place, PlanError, did_you_mean
-from evaltool.records.base import Record, plain
+from evaltool.records.base import Record, beyond, plain
 from evaltool.records.plan.analysis import Option
 
 T = TypeVar("T", bound=Record)
@@ -21,12 +22,38 @@ def parse_options(model: type[T], options: Mapping[str, Option], key: str) -> T:
     Raises PlanError with every unknown, missing or malformed option.
     """
     try:
-        return model.model_validate_json(json.dumps(plain(options)), strict=True)
+        parsed = model.model_validate_json(json.dumps(plain(options)), strict=True)
     except ValidationError as error:
         known = list(model.model_fields)
         raise PlanError(
             [_fault(str(item["type"]), item["loc"], item["msg"], key, known) for item in error.errors()]
         ) from None
+    if faults := [_beyond(path, reason) for path, reason in _out_of_reach(parsed, key)]:
+        raise PlanError(faults)
+    return parsed
+
+
+def _out_of_reach(value: object, key: str) -> Iterator[tuple[str, str]]:
+    """Key path and reason of every number no contract states."""
+    if isinstance(value, Decimal):
+        reason = beyond(value)
+        if reason is not None:
+            yield key, reason
+    elif isinstance(value, Record):
+        for name, info in type(value).model_fields.items():
+            yield from _out_of_reach(getattr(value, name), f"{key}.{info.alias or name}")
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _out_of_reach(item, f"{key}.{name}")
+    elif isinstance(value, tuple):
+        for number, item in enumerate(value):
+            yield from _out_of_reach(item, f"{key}[{number}]")
+
+
+def _beyond(path: str, reason: str) -> Fault:
+    """A number out of reach, at its place."""
+    cause = f"No contract states such a number: {reason}."
+    return Fault("PLAN_BAD_OPTION", cause, "Write the number as people would read it.", Place(key=path))
 
 
 def _fault(kind: str, location: tuple[int | str, ...], message: str, key: str, known: list[str]) -> Fault:

@@ -145,6 +145,7 @@ def test_faults_of_all_tables_come_together_in_the_order_of_the_file(broken: Bro
     ]
 
 
+LEVEL = 'level = "0.99999999999999999999"'
 CASES: list[tuple[str, str, str, str]] = [
     # what is replaced, by what, code, the line's text in the broken plan
     ('id = "trial"', "id = 7", "PLAN_BAD_VALUE", "id = 7"),
@@ -266,6 +267,53 @@ CASES: list[tuple[str, str, str, str]] = [
     ),
     ("[design]", '[inference]\ncluster = "scool"\n[design]', "PLAN_UNKNOWN_CLUSTER", 'cluster = "scool"'),
     ("[design]", "[inference]\nlevel = 0.05\n[design]", "PLAN_BAD_VALUE", "level = 0.05"),
+    ("[design]", '[inference]\nlevel = "0.99999999999999999999"\n[design]', "PLAN_BAD_VALUE", LEVEL),
+    ("schema = 1", "schema = true", "PLAN_BAD_VALUE", "schema = true"),
+    ("schema = 1", "schema = 1.0", "PLAN_BAD_VALUE", "schema = 1.0"),
+    ('path = "data.csv"', 'path = "a\\u0000b"', "PLAN_BAD_PATH", 'path = "a\\u0000b"'),
+    ('path = "data.csv"', 'path = "a\\nb.csv"', "PLAN_BAD_PATH", 'path = "a\\nb.csv"'),
+    ('path = "data.csv"', 'path = "http://x/y.csv"', "PLAN_BAD_PATH", 'path = "http://x/y.csv"'),
+    ('path = "data.csv"', 'path = "file:data.csv"', "PLAN_BAD_PATH", 'path = "file:data.csv"'),
+    ('path = "data.csv"', 'path = "s3://x/y.csv"', "PLAN_BAD_PATH", 'path = "s3://x/y.csv"'),
+    *(
+        (
+            'path = "data.csv"',
+            f'path = "data.csv"\nencoding = "{name}"',
+            "PLAN_UNKNOWN_ENCODING",
+            f'encoding = "{name}"',
+        )
+        for name in ("klingon", "rot13", "zlib", "undefined", "idna", "unicode_escape", "a\\u0000b")
+    ),
+    ('path = "data.csv"', 'path = "data.csv"\ndelimiter = "§"', "PLAN_BAD_DELIMITER", 'delimiter = "§"'),
+    (
+        'path = "data.csv"',
+        'path = "data.csv"\ndate_format = "%d%d%m%Y"',
+        "PLAN_BAD_DATE_FORMAT",
+        'date_format = "%d%d%m%Y"',
+    ),
+    ("decide_from = 2025-06-01", "decide_from = 9999-12-31", "PLAN_BAD_VALUE", "decide_from = 9999-12-31"),
+    ("decide_from = 2025-06-01", "decide_from = 1899-12-31", "PLAN_BAD_VALUE", "decide_from = 1899-12-31"),
+    ("[governance]", "[governance]\nas_of = 2200-01-01", "PLAN_BAD_VALUE", "as_of = 2200-01-01"),
+    ("[governance]", "[governance]\ndispute_days = 3651", "PLAN_BAD_VALUE", "dispute_days = 3651"),
+    ("[governance]", '[governance]\ntolerance = "1e9"', "PLAN_BAD_VALUE", 'tolerance = "1e9"'),
+    ("window_to = 2025-01-01", "window_to = 2200-01-01", "PLAN_BAD_VALUE", "window_to = 2200-01-01"),
+    ("start = 2024-01-01", "start = 0001-01-01", "PLAN_BAD_VALUE", "start = 0001-01-01"),
+    *(
+        ("[[payment.rule]]", f"[payment]\n{line}\n[[payment.rule]]", code, line)
+        for line, code in (
+            ('cap = "1e999999"', "PLAN_BAD_VALUE"),
+            ('cap = "1234567890123456789012345678901"', "PLAN_BAD_VALUE"),
+            ('offset = "1e-400"', "PLAN_BAD_VALUE"),
+            ("offset = 1e19", "PLAN_BAD_VALUE"),
+            ('quantum = "1e300"', "PLAN_BAD_VALUE"),
+            ('quantum = "0.00009"', "PLAN_BAD_VALUE"),
+            ('quantum = "1000001"', "PLAN_BAD_VALUE"),
+            ('cap = "0"', "PLAN_BELOW_QUANTUM"),
+            ('cap = "0.001"', "PLAN_BELOW_QUANTUM"),
+            ("cap = 0.009999", "PLAN_BELOW_QUANTUM"),
+        )
+    ),
+    ('id = "main"', 'id = "main"\ncap = "0.001"', "PLAN_BELOW_QUANTUM", 'cap = "0.001"'),
     ("[design]", "[inferense]\nlevel = 0.9\n[design]", "PLAN_UNKNOWN_KEY", "[inferense]"),
     (
         'method = "did.group_time"',
@@ -310,7 +358,8 @@ def test_did_you_mean(broken: Broken, old: str, new: str, suggestion: str) -> No
         (b"a = 1\na = 2\n", "PLAN_SYNTAX", 2),
         (b"a = " + b"[" * 5000 + b"]" * 5000, "PLAN_SYNTAX", None),
         (b'title = "Pr\xf8ve"\n', "PLAN_ENCODING", 1),
-        (b"\xef\xbb\xbfschema = 1\n", "PLAN_SYNTAX", 1),
+        (b"\xef\xbb\xbfschema = 1\n[programme\n", "PLAN_SYNTAX", 2),
+        (b'\xef\xbb\xbf# x\ntitle = "Pr\xf8ve"\n', "PLAN_ENCODING", 2),
         (b"#" * (MAX_BYTES + 1), "PLAN_TOO_LARGE", None),
     ],
 )
@@ -345,3 +394,26 @@ def test_two_outcomes_need_their_columns_named(broken: Broken) -> None:
     second += 'unit = { en = "p" }\nwindow_from = 2024-01-01\nwindow_to = 2025-01-01\n[estimand]'
     faults = broken(("[estimand]", second))
     assert [fault.code for fault in faults] == ["PLAN_COLUMN_WITHOUT_OUTCOME"]
+
+
+def test_a_byte_order_mark_changes_nothing(tmp_path: Path) -> None:
+    plain, marked = tmp_path / "plain.toml", tmp_path / "marked.toml"
+    plain.write_text(PLAN, encoding="utf-8")
+    marked.write_text(PLAN, encoding="utf-8-sig")
+    assert read_plan(marked).seal == read_plan(plain).seal
+    marked.write_text(PLAN.replace("schema = 1", "schema = 2"), encoding="utf-8-sig")
+    _, faults = plan_faults(marked)
+    assert [(fault.place.key, fault.place.line) for fault in faults] == [("schema", 1)]
+
+
+@pytest.mark.parametrize("inside", ['cap = "100.00"', "offset = 1e18", 'cap = "0.01"'])
+def test_what_people_state_is_read(broken: Broken, inside: str) -> None:
+    change = ("[[payment.rule]]", f"[payment]\n{inside}\n[[payment.rule]]")
+    assert broken(change) == ()
+
+
+def test_thirds_with_many_digits_are_read(broken: Broken) -> None:
+    third = "0.333333333333333333333333333333"  # thirty digits
+    rest = "0.666666666666666666666666666667"
+    assert broken(("share = 0.5", f'share = "{third}"'), ("share = 0.5 }", f'share = "{rest}" }}')) == ()
+    assert [f.code for f in broken(("weight = 0.5", f'weight = "{third}3"'))] == ["PLAN_BAD_VALUE"]

@@ -24,9 +24,9 @@ def cases(reference: Path) -> dict[str, dict[str, object]]:
 
 
 def decided(mechanism: str, terms: dict[str, object], figure: str, *, inclusive: object = True) -> Decision:
-    """The decision on one exact figure, to the last digit of a coupon."""
+    """The decision on one exact figure, to the finest quantum, so that a coupon keeps its digits."""
     stated = rule(mechanism, terms, inclusive=inclusive)
-    return decide(ask(plan([stated], payment={"quantum": "1e-12"}), counted(figure)))
+    return decide(ask(plan([stated], payment={"quantum": "0.0001"}), counted(figure)))
 
 
 def pairs(case: dict[str, object], key: str) -> list[tuple[str, str]]:

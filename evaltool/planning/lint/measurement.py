@@ -112,3 +112,12 @@ def decides_before_mature(reading: Reading) -> Iterable[Finding]:
             )
             fix = "Let governance.decide_from be the day on which every paid outcome is final, or later."
             yield warning("LINT_DECIDES_BEFORE_MATURE", "governance.decide_from", sentence, fix)
+
+
+def vintage_after_as_of(reading: Reading) -> Iterable[Finding]:
+    """LINT_VINTAGE_AFTER_AS_OF: the data are said to be drawn after the date the documents carry."""
+    drawn, stated = reading.plan.data.vintage_date, reading.plan.governance.as_of
+    if drawn is not None and stated is not None and drawn > stated:
+        sentence = f"The data are drawn on {drawn}, after the date the documents carry ({stated})."
+        fix = "Correct data.vintage_date or governance.as_of: nobody decides on data that are not drawn yet."
+        yield warning("LINT_VINTAGE_AFTER_AS_OF", "data.vintage_date", sentence, fix)

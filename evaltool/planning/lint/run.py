@@ -19,6 +19,7 @@ RULES: tuple[Rule, ...] = (
     measurement.window_before_entry,
     measurement.no_maturity,
     measurement.decides_before_mature,
+    measurement.vintage_after_as_of,
     validity.effect_without_counterfactual,
     validity.regression_to_the_mean,
     validity.below_detectable,
@@ -27,7 +28,10 @@ RULES: tuple[Rule, ...] = (
     terms.no_inclusive,
     terms.cap_below_reach,
     terms.contract_cap_below_reach,
+    terms.floor_above_cap,
     terms.count_and_share_disagree,
+    terms.percent_for_share,
+    terms.pays_for_harm,
     terms.point_estimate_basis,
 )
 

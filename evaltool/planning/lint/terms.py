@@ -50,6 +50,46 @@ def contract_cap_below_reach(reading: Reading) -> Iterable[Finding]:
         yield _capped("payment.cap", cap, sum(tops, Decimal(0)))
 
 
+def floor_above_cap(reading: Reading) -> Iterable[Finding]:
+    """LINT_FLOOR_ABOVE_CAP: what is paid when nothing can be measured exceeds the most a success is paid."""
+    limits = [(_reach(item, reading), item.rule.cap, _own_cap(item)) for item in reading.rules]
+    tops = [min((limit for limit in three if limit is not None), default=None) for three in limits]
+    closed = [top for top in tops if top is not None]
+    most = [sum(closed, Decimal(0))] if closed and len(closed) == len(reading.plan.payment.rule) else []
+    most += [] if reading.plan.payment.cap is None else [reading.plan.payment.cap]
+    for number, fallback in enumerate(reading.plan.fallback):
+        if fallback.amount is not None and most and fallback.amount > min(most):
+            sentence = (
+                f"The fallback pays {fallback.amount} when nothing can be decided; the most that a result "
+                f"can pay is {min(most)}."
+            )
+            fix = "Lower the floor: else a failed measurement pays as much as success, or is cut by the cap."
+            yield warning("LINT_FLOOR_ABOVE_CAP", f"fallback[{number}].amount", sentence, fix)
+
+
+def percent_for_share(reading: Reading) -> Iterable[Finding]:
+    """LINT_PERCENT_FOR_SHARE: ten percent is 0.10 on a relative scale, not 10."""
+    for item in reading.rules if reading.plan.estimand.scale == "relative" else ():
+        high = [threshold for threshold in item.plugin.thresholds(item.terms) if threshold > 1]
+        if high:
+            sentence = (
+                f"Rule '{item.rule.id}' has the threshold {high[0]} on a relative scale, "
+                f"which asks for an improvement of {(high[0] * 100).normalize():f} percent."
+            )
+            fix = "Write shares: ten percent is 0.10."
+            yield warning("LINT_PERCENT_FOR_SHARE", f"{item.key}.terms", sentence, fix)
+
+
+def pays_for_harm(reading: Reading) -> Iterable[Finding]:
+    """LINT_PAYS_FOR_HARM: thresholds stand in the direction of good, so a negative one pays when things got worse."""
+    for item in reading.rules:
+        low = [threshold for threshold in item.plugin.thresholds(item.terms) if threshold < 0]
+        if low:
+            sentence = f"Rule '{item.rule.id}' pays from {low[0]}: people may be worse off, and it still pays."
+            fix = "Thresholds are positive whichever way is better; write a negative one only for non-inferiority."
+            yield warning("LINT_PAYS_FOR_HARM", f"{item.key}.terms", sentence, fix)
+
+
 def _capped(key: str, cap: Decimal, reach: Decimal) -> Finding:
     """The finding of a cap that hides part of what is agreed."""
     sentence = f"The cap of {cap} lies below the {reach} that the terms can reach, so the top can never be paid."

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from evaltool.records.base import Exact, Record, Slug, Text, Words
+from evaltool.records.base import Agreed, Day, Record, Slug, Text, Words
 
 Option = TypeAliasType("Option", "bool | int | Decimal | str | date | tuple[Option, ...] | dict[str, Option] | None")
 Options = dict[str, Option]
@@ -31,9 +31,9 @@ class Outcome(Record):
     kind: Literal["binary", "count", "mean", "rate", "money", "time_to_event"]
     unit: Words
     """Unit of measure in words, such as "days per pupil and month"."""
-    window_from: date
-    window_to: date
-    matures_on: date | None = None
+    window_from: Day
+    window_to: Day
+    matures_on: Day | None = None
     """First day on which the measurement is final; the end of the window when absent."""
     verifier: Text | None = None
 
@@ -73,7 +73,7 @@ class Estimator(Record):
 class Inference(Record):
     """``[inference]``: the only place that states a confidence level."""
 
-    level: Annotated[Exact, Field(ge=Decimal("0.5"), lt=1)] = Decimal("0.95")
+    level: Annotated[Agreed, Field(ge=Decimal("0.5"), le=Decimal("0.9999"))] = Decimal("0.95")
     sides: Literal["two", "one"] = "two"
     """``one``: the lower bound in the direction of good spends all of 1 − level."""
     cluster: Text | None = None
@@ -100,7 +100,7 @@ class Fallback(Record):
     action: Literal["hold", "pay_floor", "expert", "refuse", "other_estimator"]
     """``hold``, ``expert`` and ``refuse`` leave the payment undecided (never NO_PAYMENT); ``pay_floor`` pays
     ``amount``; ``other_estimator`` decides on a pre-registered ``[[sensitivity]]``."""
-    amount: Annotated[Exact, Field(ge=0)] | None = None
+    amount: Annotated[Agreed, Field(ge=0)] | None = None
     """For ``pay_floor``."""
     specification: Slug | None = None
     """For ``other_estimator``: id of the ``[[sensitivity]]`` whose estimate is used instead."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Literal
 
 from pydantic import Field
 
-from evaltool.records.base import Exact, Record, Text, Words
+from evaltool.records.base import Agreed, Day, Record, Text, Words
 
 Role = Literal[
     "unit", "time", "outcome", "first_treated", "treated", "covariate", "cluster", "weight", "cohort", "count", "ignore"
@@ -29,8 +28,8 @@ class Column(Record):
     outcome: Text | None = None
     """Id of the ``[[outcome]]`` this column measures (role ``outcome`` or ``count``)."""
     label: Words = Words()
-    minimum: Exact | None = None
-    maximum: Exact | None = None
+    minimum: Agreed | None = None
+    maximum: Agreed | None = None
     allowed: tuple[str, ...] = ()
     never: Text | None = None
     missing: Literal["refuse", "drop_row", "drop_unit"] = "refuse"
@@ -56,7 +55,7 @@ class Data(Record):
     """Texts that mean "no value"."""
     vintage: Text | None = None
     """The rule that says which extraction of the register counts."""
-    vintage_date: date | None = None
+    vintage_date: Day | None = None
     balance: Literal["refuse", "drop_unit", "keep"] = "refuse"
     """What to do with units that lack a period: refuse the data, drop the unit (ledger), or keep (unbalanced)."""
     column: tuple[Column, ...] = ()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr
 
-from evaltool.records.base import Record, seal_of
+from evaltool.records.base import Record, seal_of, whole
 from evaltool.records.plan.analysis import (
     Design,
     Estimand,
@@ -33,7 +33,7 @@ class EvaluationPlan(Record):
     each fault, before any record is handed out by ``read_plan``.
     """
 
-    schema_version: Literal[1] = Field(alias="schema")
+    schema_version: Annotated[Literal[1], BeforeValidator(whole)] = Field(alias="schema")
     programme: Programme
     parties: Parties
     population: Population

@@ -7,14 +7,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from evaltool.records.base import Exact, Record, Slug, Text
+from evaltool.records.base import Agreed, Record, Slug, Text
 from evaltool.records.plan.analysis import Options
 
 Basis = Literal["point_estimate", "lower_bound", "significant_and_point", "probability"]
 BASES: tuple[Basis, ...] = ("point_estimate", "lower_bound", "significant_and_point")
 """The bases this version can decide on; ``probability`` is refused by name."""
 Rounding = Literal["half_even", "half_up", "down", "up"]
-Money = Annotated[Exact, Field(ge=0)]
+SMALLEST, LARGEST = Decimal("0.0001"), Decimal(1_000_000)
+"""Bounds of the smallest unit that is paid."""
+Money = Annotated[Agreed, Field(ge=0)]
 
 
 class EstimateRounding(Record):
@@ -59,6 +61,6 @@ class Payment(Record):
     offset: Money = Decimal(0)
     """Amount to be deducted from what is triggered (already counted elsewhere)."""
     previous: tuple[Previous, ...] = ()
-    quantum: Annotated[Exact, Field(gt=0)] = Decimal("0.01")
+    quantum: Annotated[Agreed, Field(ge=SMALLEST, le=LARGEST)] = Decimal("0.01")
     """Smallest unit of the currency that is paid."""
     rounding: Rounding = "half_even"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from evaltool.records.base import Record, Share, Slug, Text, Words
+from evaltool.records.base import Agreed, Day, Record, Share, Slug, Text, Words
 
 Area = Literal[
     "children_and_young_people", "well_being", "lifestyle_diseases", "work_environment", "into_work", "other"
@@ -23,8 +22,8 @@ class Programme(Record):
     title: Words
     description: Words = Words()
     area: Area = "other"
-    start: date
-    end: date
+    start: Day
+    end: Day
     currency: str = Field(default="DKK", pattern=r"^[A-Z]{3}$")
     source: Text | None = None
     """Where published figures come from, when the programme is a real one."""
@@ -65,8 +64,8 @@ class Cohort(Record):
     """``[[population.cohort]]``: a group of people tested together; ``weight`` is its share in a pooled test."""
 
     id: Slug
-    entry_from: date
-    entry_to: date
+    entry_from: Day
+    entry_to: Day
     weight: Share | None = None
 
 
@@ -76,8 +75,8 @@ class Population(Record):
     eligibility: Words
     unit: Text
     """Unit of analysis in one word: person, school, municipality."""
-    entry_from: date
-    entry_to: date
+    entry_from: Day
+    entry_to: Day
     target_n: int | None = Field(default=None, ge=1)
     minimum_n: int | None = Field(default=None, ge=1)
     principle: Literal["intention_to_treat", "completed"] = "intention_to_treat"
@@ -90,14 +89,18 @@ class Population(Record):
 class Governance(Record):
     """``[governance]``: the stated clock, when a decision is due, and what happens in a dispute."""
 
-    as_of: date | None = None
+    as_of: Day | None = None
     """The date the documents carry and that decides what is due; ``--as-of`` overrides it."""
-    decide_from: date
+    decide_from: Day
     """First day on which the payment may be decided."""
     purpose: Literal["decision", "monitoring"] = "decision"
     """``monitoring`` reports numbers and never decides."""
-    dispute_days: int = Field(default=30, ge=0)
+    dispute_days: int = Field(default=30, ge=0, le=3650)
     expert: Text | None = None
     replication: bool = True
-    tolerance: Decimal = Decimal("1e-8")
+    tolerance: Annotated[Agreed, Field(ge=0, le=Decimal("0.01"))] = Decimal("1e-8")
     """Largest accepted difference between two computations, as a multiple of max(|effect|, standard error)."""
+
+    def is_departed_from(self, as_of: date) -> bool:
+        """Whether the plan states another date than this one; False when it states none."""
+        return self.as_of is not None and self.as_of != as_of
