@@ -7,11 +7,12 @@ Cells below the plan's minimum are withheld (null, with ``"suppressed": true`` b
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import cast
 
 from evaltool.errors import DisclosureError, Fault, Place
 from evaltool.gates._released_design import DONOR_FIELDS, MATCHING_FIELDS, left_out_name
 from evaltool.numerics.disclosure import is_hidden
-from evaltool.records.base import Json, canonical_json, plain
+from evaltool.records.base import Json, Record, canonical_json, plain
 from evaltool.records.decision import Alternative
 from evaltool.records.design import BalanceRow, DonorSummary, MatchSummary
 from evaltool.records.estimate import Element, Estimate
@@ -57,6 +58,7 @@ def determination_of(run: Run) -> dict[str, Json]:
         "data": _data(run, cells),
         "disclosure": {"profile": plan.disclosure.profile, "counts": plan.disclosure.counts, "minimum": cells.minimum},
         **({"sign_offs": plain(run.sign_offs)} if run.sign_offs else {}),
+        **({"deviations": plain(run.deviations)} if run.deviations else {}),
         "seed": run.seed,
         "versions": plain(run.versions),
     }
@@ -168,13 +170,9 @@ def _alternative(alternative: Alternative) -> Json:
     return {name: value for name, value in _table(alternative).items() if name != "kind"}
 
 
-def _table(value: object) -> dict[str, Json]:
+def _table(value: Record | Mapping[str, object]) -> dict[str, Json]:
     """A record or mapping as a JSON object."""
-    found = plain(value)
-    if not isinstance(found, dict):
-        message = f"expected a table, got {type(found).__name__}"
-        raise TypeError(message)
-    return found
+    return cast("dict[str, Json]", plain(value))
 
 
 def _estimate(estimate: Estimate, cells: CellRule) -> dict[str, Json]:

@@ -277,6 +277,8 @@ def _written(request: DecisionRequest, minutes: Minutes, end: Conclusion) -> Dec
     plan, settled = request.plan, end.settlement
     threshold, distance = nearest(end.outcomes)
     bases = {rule.basis for rule in plan.payment.rule if rule.basis is not None}
+    if plan.governance.is_departed_from(request.as_of):
+        minutes.reasons.append("UNREGISTERED_DEVIATION")
     return Decision(
         state=end.state,
         flags=tuple(flag for flag in FLAGS if flag in minutes.flags),

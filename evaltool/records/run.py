@@ -28,6 +28,15 @@ class NumericProfile(Record):
     settings: dict[str, str] = Field(default_factory=dict)
 
 
+class Deviation(Record):
+    """Something the evaluation did otherwise than its sealed plan says."""
+
+    key: Text
+    """Key path in the plan, ``governance.as_of``."""
+    agreed: Text
+    used: Text
+
+
 class Run(Record):
     """One evaluation. ``estimates`` are keyed by (outcome, cohort, specification), sorted by key.
 
@@ -85,6 +94,14 @@ class Run(Record):
         With cohorts only, the last cohort's primary estimate (cohorts are tested in the plan's order).
         """
         return self._headlines()[-1]
+
+    @property
+    def deviations(self) -> tuple[Deviation, ...]:
+        """Where the run departs from its plan without the plan allowing it: another date than the one stated."""
+        agreed = self.plan.governance.as_of
+        if agreed is None or not self.plan.governance.is_departed_from(self.as_of):
+            return ()
+        return (Deviation(key="governance.as_of", agreed=agreed.isoformat(), used=self.as_of.isoformat()),)
 
     def estimate_named(self, key: EstimateKey) -> Estimate:
         """The estimate with this key. Raises KeyError."""

@@ -555,3 +555,21 @@ def test_deciding_loads_neither_numpy_nor_pandas() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("agreed", "reasons"), [(None, ()), ("2026-06-30", ()), ("2026-03-31", ("UNREGISTERED_DEVIATION",))]
+)
+def test_another_date_than_the_plans_is_told_and_decides_nothing(
+    agreed: str | None, reasons: tuple[Reason, ...]
+) -> None:
+    """The request is dated 2026-06-30: only a plan that states another day is departed from."""
+    governance = {"decide_from": "2026-01-31"} | ({} if agreed is None else {"as_of": agreed})
+    decision = decide(ask(plan(governance=governance), seen("0.07")))
+    assert (decision.state, decision.amount, decision.reasons) == ("PAY_PARTIAL", Decimal(400000), reasons)
+
+
+def test_another_date_is_told_beside_what_stops_the_decision() -> None:
+    governance = {"decide_from": "2026-01-31", "as_of": "2026-03-31"}
+    decision = decide(ask(plan(governance=governance), seen("0.07"), lock=UNLOCKED))
+    assert (decision.state, decision.reasons) == ("NOT_DECIDABLE", ("PLAN_UNLOCKED", "UNREGISTERED_DEVIATION"))

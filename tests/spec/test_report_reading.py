@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Paper
 
+from evaltool.bundle.determination import determination_of
 from evaltool.language.numbers import decimals_for, money, money_short
 from evaltool.language.words import LANGUAGES, Voice
 from evaltool.payment.trace import step
@@ -243,3 +245,33 @@ def test_roles_types_and_requirements_have_words(lang: str) -> None:
     assert [key for key in wanted if not voice.says(key)] == []
     assert voice.cohort("cohort_1") == {"da": "Kohorte 1", "en": "Cohort 1"}[lang]
     assert voice.cohort("north-west") == "North west"
+
+
+def otherwise_dated() -> Run:
+    """The full case, decided on 1 February 2025 although its plan says 20 January."""
+    run = RUNS["school"]()
+    governance = run.plan.governance.model_copy(update={"as_of": date(2025, 1, 20)})
+    plan = run.plan.model_copy(update={"governance": governance})
+    decision = run.decision.model_copy(update={"reasons": ("UNREGISTERED_DEVIATION",)})
+    return run.model_copy(update={"plan": plan, "plan_seal": plan.seal, "decision": decision})
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentence", "none"),
+    [
+        ("da", "Opgørelsesdatoen er 01.02.2025; planen siger 20.01.2025.", "ikke registreret afvigelser"),
+        ("en", "The decision is dated 1 February 2025; the plan says 20 January 2025.", "No deviation from the plan"),
+    ],
+)
+def test_another_date_than_the_plans_stands_in_report_and_notice(lang: str, sentence: str, none: str) -> None:
+    run = otherwise_dated()
+    assert f"- {sentence}" in said(run, "prespecification", lang)
+    assert none not in said(run, "prespecification", lang)
+    assert sentence in said(run, "decision", lang)
+    assert none in said(RUNS["school"](), "prespecification", lang)
+
+
+def test_another_date_than_the_plans_stands_in_the_record_and_nothing_otherwise() -> None:
+    told = determination_of(otherwise_dated())["deviations"]
+    assert told == [{"key": "governance.as_of", "agreed": "2025-01-20", "used": "2025-02-01"}]
+    assert "deviations" not in determination_of(RUNS["school"]())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
@@ -74,7 +75,23 @@ def reasons(telling: Telling) -> tuple[Block, ...]:
 def _reason(telling: Telling, code: str) -> str:
     """One reason, its code, and the sentence of the check that gave it."""
     found = [gate_sentence(telling, gate) for gate in telling.run.gates if gate.reason == code]
+    if code == "UNREGISTERED_DEVIATION":
+        found += plan_deviations(telling)
     return " ".join([f"{md(telling.name_of('reason', code))} ({md(code)})", *(md(sentence) for sentence in found)])
+
+
+def plan_deviations(telling: Telling) -> list[str]:
+    """What the run did otherwise than its plan says, one sentence each."""
+    return [
+        telling.say(
+            f"text.deviation_{found.key.rsplit('.', 1)[-1]}",
+            {
+                "agreed": telling.day(date.fromisoformat(found.agreed)),
+                "used": telling.day(date.fromisoformat(found.used)),
+            },
+        )
+        for found in telling.run.deviations
+    ]
 
 
 def payer_table(telling: Telling) -> tuple[Block, ...]:

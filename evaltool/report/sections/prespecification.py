@@ -5,6 +5,7 @@ from __future__ import annotations
 from evaltool.report.blocks import Block, Prose
 from evaltool.report.pictures import specification_title
 from evaltool.report.section import Section
+from evaltool.report.sections._parts import plan_deviations
 from evaltool.report.telling import Telling, md
 
 
@@ -21,7 +22,8 @@ def build(telling: Telling) -> tuple[Block, ...]:
     if run.plan.sensitivity:
         listed = "; ".join(md(specification_title(telling, s.id)) for s in run.plan.sensitivity)
         parts.append(f"{telling.tell('text.registered')} {listed}.")
-    deviations = [_override(telling, name) for name in [g.name for g in run.gates if g.overridden]]
+    deviations = [md(sentence) for sentence in plan_deviations(telling)]
+    deviations += [_override(telling, name) for name in [g.name for g in run.gates if g.overridden]]
     for name, why in sorted(run.failed_specifications.items()):
         shown = {"name": specification_title(telling, name), "why": telling.name_of("trace_absent", why)}
         deviations.append(telling.tell("text.failed_spec", shown))
