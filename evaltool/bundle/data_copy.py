@@ -45,39 +45,40 @@ def copy_data(plan: EvaluationPlan, folder: Path) -> DataIndex:
 
     Raises RunError (RUN_DATA_GONE) when a declared file is not there any more.
     """
-    found: list[DataFile] = []
-    for number, declared in enumerate(declared_files(plan) if plan.path is not None else ()):
-        source = Path(plan.path).parent / declared if plan.path else Path(declared)
-        if not source.is_file():
-            cause = f"The data file '{declared}' was not there when the result was written."
-            raise RunError(Fault("RUN_DATA_GONE", cause, "Do not move data while a run is going on.", Place(declared)))
-        target = folder / DATA_FOLDER / f"{number:02d}-{source.name}"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-        copied = target.relative_to(folder).as_posix()
-        found.append(DataFile(declared=declared, copy_path=copied, sha256=file_digest(target)))
-    index = DataIndex(files=tuple(found))
+    index = DataIndex()
+    if plan.path is not None:
+        home, names = plan.path.parent, declared_files(plan)
+        index = DataIndex(files=tuple(_copied(home, name, number, folder) for number, name in enumerate(names)))
     (folder / DATA_INDEX).write_bytes(canonical_json(index))
     return index
+
+
+def _copied(home: Path, declared: str, number: int, folder: Path) -> DataFile:
+    """Copy one declared file into the bundle. Raises RunError (RUN_DATA_GONE)."""
+    source = home / declared
+    if not source.is_file():
+        cause = f"The data file '{declared}' was not there when the result was written."
+        raise RunError(Fault("RUN_DATA_GONE", cause, "Do not move data while a run is going on.", Place(declared)))
+    target = folder / DATA_FOLDER / f"{number:02d}-{source.name}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    return DataFile(declared=declared, copy_path=target.relative_to(folder).as_posix(), sha256=file_digest(target))
 
 
 def restore(index: DataIndex, bundle: Path, room: Path) -> Path:
     """Lay the copies out below ``room`` so that the declared relative paths hold; returns the plan's folder there.
 
-    Raises ValueError for a declared path that cannot be laid out below ``room`` (absolute, or with a drive).
+    The plan's folder lies deeper than any declared path climbs, so none leaves ``room``. Raises ValueError for an
+    absolute path or one with a drive, OSError for a path that cannot be a file there (only a forged index has one).
     """
     depth = max((PurePosixPath(f.declared.replace("\\", "/")).parts.count("..") for f in index.files), default=0)
     home = room.joinpath(*(["plan"] * (depth + 1)))
     home.mkdir(parents=True)
-    inside = room.resolve()
     for file in index.files:
-        if PureWindowsPath(file.declared).drive or PurePosixPath(file.declared).is_absolute():
+        if PureWindowsPath(file.declared).anchor:  # a drive, or a slash of either kind in front
             message = f"the plan names its data by an absolute path: {file.declared}"
             raise ValueError(message)
         target = (home / file.declared).resolve()
-        if not target.is_relative_to(inside):
-            message = f"the data path leaves the bundle: {file.declared}"
-            raise ValueError(message)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(bundle / file.copy_path, target)
     return home

@@ -110,12 +110,11 @@ def _listen(stream: IO[bytes], tell: Progress) -> bool:
     """Pass progress on until the child says it is done. Raises the error it reports."""
     for line in stream:
         event = json.loads(line)
-        if event["event"] == "progress":
-            tell(str(event["stage"]))
-        elif event["event"] == "error":
-            raise FAMILIES[event["family"]](_fault(item) for item in event["faults"])
-        elif event["event"] == "done":
+        if event["event"] == "done":
             return True
+        if event["event"] == "error":
+            raise FAMILIES[event["family"]](_fault(item) for item in event["faults"])
+        tell(str(event["stage"]))
     return False
 
 
@@ -187,10 +186,9 @@ def _child(noise: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
         if child.poll() is None:
             child.kill()
         child.wait()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
+        for pipe in filter(None, (child.stdin, child.stdout)):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
 
 
 def pinned_environment() -> dict[str, str]:

@@ -253,8 +253,9 @@ def _laid_out(members: Members, index: DataIndex, room: Path) -> Path:
         members.copy_to(file.copy_path, target)
     try:
         home = restore(index, copies, room / "home")
-    except ValueError as error:
+    except (ValueError, OSError) as error:
+        cause = f"The data cannot be laid out as the plan names them: {error}."
         fix = "Run the evaluation again from its plan and compare."
-        raise VerificationError(Fault("VERIFY_NO_DATA", str(error), fix, Place(file=layout.DATA_INDEX))) from None
+        raise VerificationError(Fault("VERIFY_NO_DATA", cause, fix, Place(file=layout.DATA_INDEX))) from None
     _copy_plan(members, home)
     return home / layout.PLAN
