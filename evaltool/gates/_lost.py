@@ -14,7 +14,7 @@ ARMS: tuple[Arm, ...] = ("treated", "comparison", "unknown")
 BY_DESIGN = frozenset(
     {
         *("always_treated", "outside_periods", "no_comparison", "single_unit_cohort", "no_base_period"),
-        *("outside_support", "unmatched", "excluded_donor"),
+        *("outside_support", "unmatched", "excluded_donor", "not_treated"),
     }
 )
 """Left out by the design's own rules: nobody lost them."""

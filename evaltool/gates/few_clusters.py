@@ -3,7 +3,7 @@
 Clusters are the units, or the values of ``inference.cluster``. Printed: number of treated and of comparison clusters,
 the largest share of an arm's weight in one cluster (its leverage on that arm's mean), and the effective number of
 clusters. The comparison arm is the units that do not start within the data; where there are none, the cohort
-that starts last.
+that starts last. Where nobody is compared (a change in those treated) the treated are judged alone.
 
 Statistic and threshold: clusters of the smaller arm against ``usable`` (10).
 
@@ -24,11 +24,13 @@ from decimal import Decimal
 from typing import Annotated
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
 from evaltool.gates._common import Finding, Measure, answer, counted, finite, needs_standard_error
 from evaltool.language.numbers import number, percent
-from evaltool.numerics.few_clusters import Clusters, cluster_sizes
+from evaltool.numerics.few_clusters import Clusters, cluster_sizes, cluster_sizes_alone
+from evaltool.numerics.inference import Floats
 from evaltool.records.base import Exact, Json, Record, Share, Words
 from evaltool.records.gate import GateResult, Verdict
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
@@ -41,6 +43,7 @@ MEASURE = Measure(
     unit=Words(da="klynger", en="clusters"),
     source="MacKinnon & Webb (2018); Ferman & Pinto (2019); Carter, Schnepel & Steigerwald (2017); limits own proposal",
 )
+ALONE = Words(da="klynger i indsatsgruppen", en="clusters in the treatment group")
 
 
 class Options(Record):
@@ -82,7 +85,7 @@ def check(context: GateContext) -> GateResult:
             en="The clusters of the two groups cannot be counted: a group is empty, or weights are not numbers.",
         )
         return answer(context, MEASURE, Finding(verdict="CANNOT_TELL", sentence=missing))
-    smaller = min(found.treated, found.comparison)
+    smaller = _smaller(found)
     unusable, needed = smaller < options.unusable, needs_standard_error(context)
     stated = context.headline.se is not None
     evidence: dict[str, Json] = {
@@ -110,8 +113,14 @@ def check(context: GateContext) -> GateResult:
             statistic=float(smaller),
             threshold=float(options.usable),
             evidence=evidence,
+            statistic_name=ALONE if found.comparison is None else None,
         ),
     )
+
+
+def _smaller(found: Clusters) -> int:
+    """Clusters of the smaller arm, or of the only one."""
+    return found.treated if found.comparison is None else min(found.treated, found.comparison)
 
 
 def _clusters(context: GateContext) -> Clusters | None:
@@ -128,6 +137,8 @@ def _clusters(context: GateContext) -> Clusters | None:
         starts = np.where(starts > context.panel.periods[-1], np.inf, starts)
     last = np.inf if bool(np.any(np.isinf(starts))) else float(np.max(starts))
     weight = roster["weight"].to_numpy(dtype=np.float64)
+    if context.headline.kind != "effect":
+        return _alone(labels, weight, starts)
     _names, codes = np.unique(labels.astype(str).to_numpy(dtype=np.str_), return_inverse=True)
     treated = starts < last
     if not bool(np.all(np.isfinite(weight))) or not weight[treated].sum() > 0 or not weight[~treated].sum() > 0:
@@ -135,9 +146,19 @@ def _clusters(context: GateContext) -> Clusters | None:
     return cluster_sizes(codes.astype(np.int64), weight, treated)
 
 
+def _alone(labels: pd.Series[str], weight: Floats, starts: Floats) -> Clusters | None:
+    """Sizes among those treated, or among everybody where the data hold no start; None when a weight is no number."""
+    known = np.isfinite(starts)
+    kept = known if bool(known.any()) else np.ones(len(starts), dtype=np.bool_)
+    if not bool(np.all(np.isfinite(weight[kept]))) or not weight[kept].sum() > 0:
+        return None
+    _names, codes = np.unique(labels.astype(str).to_numpy(dtype=np.str_)[kept], return_inverse=True)
+    return cluster_sizes_alone(codes.astype(np.int64), weight[kept])
+
+
 def _verdict(found: Clusters, options: Options, *, needed: bool) -> Verdict:
     """The rule at the head of this file."""
-    smaller = min(found.treated, found.comparison)
+    smaller = _smaller(found)
     if smaller < options.unusable:
         return "FAIL" if needed else "REVIEW"
     enough = smaller >= options.usable and found.effective >= float(options.effective)
@@ -146,9 +167,13 @@ def _verdict(found: Clusters, options: Options, *, needed: bool) -> Verdict:
 
 def _danish(found: Clusters, *, unusable: bool, needed: bool, stated: bool) -> str:
     """The sentence in Danish."""
+    if found.comparison is None:
+        whom, whole = f"{counted(found.treated, 'clusters', 'da')} er målt", "det hele"
+    else:
+        whom = f"{counted(found.treated, 'clusters', 'da')} med indsats mod {number(found.comparison, 'da')} uden"
+        whole = "sin gruppe"
     text = (
-        f"{counted(found.treated, 'clusters', 'da')} med indsats mod {number(found.comparison, 'da')} uden; "
-        f"den største er {percent(found.largest_share, 'da', 0)} af sin gruppe, og det effektive antal er "
+        f"{whom}; den største er {percent(found.largest_share, 'da', 0)} af {whole}, og det effektive antal er "
         f"{number(found.effective, 'da', 1)}"
     )
     if not unusable:
@@ -161,10 +186,14 @@ def _danish(found: Clusters, *, unusable: bool, needed: bool, stated: bool) -> s
 
 def _english(found: Clusters, *, unusable: bool, needed: bool, stated: bool) -> str:
     """The sentence in English."""
+    clusters = counted(found.treated, "clusters", "en")
+    if found.comparison is None:
+        whom, whole = f"{clusters} {'was' if found.treated == 1 else 'were'} measured", "the whole"
+    else:
+        whom = f"{clusters} with the intervention against {number(found.comparison, 'en')} without"
+        whole = "its group"
     text = (
-        f"{counted(found.treated, 'clusters', 'en')} with the intervention against "
-        f"{number(found.comparison, 'en')} without; the largest is "
-        f"{percent(found.largest_share, 'en', 0)} of its group, and the effective number is "
+        f"{whom}; the largest is {percent(found.largest_share, 'en', 0)} of {whole}, and the effective number is "
         f"{number(found.effective, 'en', 1)}"
     )
     if not unusable:

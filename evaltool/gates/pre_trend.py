@@ -119,7 +119,7 @@ def check(context: GateContext) -> GateResult:
         )
         return answer(context, MEASURE, Finding(verdict="CANNOT_TELL", sentence=missing))
     bound = _bound(context, before, float(options.power))
-    if bound is None or not finite(bound.value, bound.distance):
+    if bound is None or not finite(bound.value, bound.distance, bound.power):
         unknown = Words(
             da="Tendensen før indsatsen kan ikke fremskrives, fordi et af tallene mangler.",
             en="The trend before the start cannot be carried forward, since one of the numbers is missing.",

@@ -4,7 +4,7 @@ With a difference between a treated and a comparison mean, a cluster that holds 
 s_C of the comparison weight enters the variance with γ = (s_T − s_C)² when errors within a cluster are perfectly
 correlated (the worst case of Carter, Schnepel & Steigerwald 2017, whose γ_g is then this). Their effective number of
 clusters is G / (1 + Γ), Γ = mean((γ − γ̄)²) / γ̄², which equals (Σγ)² / Σγ². One treated cluster among any number of
-others gives just above 1.
+others gives just above 1. A single mean, with nobody compared, has γ = s² over its own shares.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Clusters:
 
     treated: int
     """Clusters with treated weight."""
-    comparison: int
-    """Clusters with comparison weight."""
+    comparison: int | None
+    """Clusters with comparison weight; None where nobody is compared."""
     largest_share: float
     """Largest share of one arm's weight in one cluster: its leverage on that arm's mean."""
     largest_treated_share: float
@@ -39,12 +39,33 @@ def cluster_sizes(clusters: Ints, weight: Floats, treated: np.ndarray[tuple[int,
         message = "both arms need units with weight"
         raise ValueError(message)
     shares = [total / total.sum() for total in sums]
-    gamma = (shares[0] - shares[1]) ** 2
-    square = float(np.dot(gamma, gamma))
     return Clusters(
         treated=int(np.count_nonzero(sums[0])),
         comparison=int(np.count_nonzero(sums[1])),
         largest_share=float(max(shares[0].max(), shares[1].max())),
         largest_treated_share=float(shares[0].max()),
-        effective=float(gamma.sum()) ** 2 / square if square > 0 else 0.0,
+        effective=_effective((shares[0] - shares[1]) ** 2),
     )
+
+
+def cluster_sizes_alone(clusters: Ints, weight: Floats) -> Clusters:
+    """The same for one mean without a comparison, from (units,) codes and weights. Raises ValueError without weight."""
+    sums = np.bincount(clusters, weights=weight)
+    if not float(sums.sum()) > 0:
+        message = "units with weight are needed"
+        raise ValueError(message)
+    shares = sums / sums.sum()
+    largest = float(shares.max())
+    return Clusters(
+        treated=int(np.count_nonzero(sums)),
+        comparison=None,
+        largest_share=largest,
+        largest_treated_share=largest,
+        effective=_effective(shares**2),
+    )
+
+
+def _effective(gamma: Floats) -> float:
+    """(Σγ)² / Σγ²; 0 where every γ is 0."""
+    square = float(np.dot(gamma, gamma))
+    return float(gamma.sum()) ** 2 / square if square > 0 else 0.0

@@ -107,7 +107,10 @@ def _row(element: Element, voice: Voice, digits: int) -> tuple[str, ...]:
         else (number(interval.lower, lang, digits), number(interval.upper, lang, digits))
     )
     shown = voice.say("label.reference") if element.reference else number(element.att, lang, digits)
-    sizes = [absent if n is None else number(n, lang) for n in (element.n_treated, element.n_comparison)]
+    sizes = [
+        absent if n is None or (element.reference and n == 0) else number(n, lang)
+        for n in (element.n_treated, element.n_comparison)
+    ]
     p = absent if element.p_value is None else p_value(element.p_value, lang).removeprefix("=\u00a0")
     return (number(element.element, lang), shown, lower, upper, p, *sizes)
 

@@ -21,6 +21,7 @@ LedgerReason = Literal[
     "unmatched",
     "excluded_donor",
     "dropped_since_lock",
+    "not_treated",
 ]
 
 

@@ -9,10 +9,11 @@ from decimal import Decimal
 from evaltool import registry
 from evaltool.errors import EvaltoolError
 from evaltool.language.numbers import money_short
+from evaltool.payment.mechanisms import cohort_then_pooled
 from evaltool.plotting.bases import Verdict
 from evaltool.plotting.effect import EffectPicture, EffectRow, Tier
 from evaltool.records.base import Record
-from evaltool.records.decision import Alternative
+from evaltool.records.decision import Alternative, TraceStep
 from evaltool.records.estimate import Estimate
 from evaltool.records.evidence import ALL
 from evaltool.records.options import parse_options
@@ -86,6 +87,10 @@ def effect_picture(telling: Telling) -> EffectPicture | None:
     )
     headline = telling.headline or telling.estimates[-1]
     level = None if headline.interval is None else telling.level(headline.interval.level)
+    tested = None if telling.monitoring else _cohort_tests(telling)
+    if tested is not None:
+        rows = tuple(_with_test(telling, tested, e, row) for e, row in zip(telling.estimates, rows, strict=True))
+        rows += _pooled_row(telling, tested)
     return EffectPicture(
         rows=rows,
         tiers=() if telling.monitoring else _tiers(telling),
@@ -96,11 +101,68 @@ def effect_picture(telling: Telling) -> EffectPicture | None:
     )
 
 
+def _cohort_tests(telling: Telling) -> tuple[Rule, cohort_then_pooled.Terms] | None:
+    """The rule that tests cohort by cohort and then all together, with its terms; None without one."""
+    for rule in rules_on_headline(telling):
+        if rule.mechanism == cohort_then_pooled.PLUGIN.name:
+            try:
+                return rule, parse_options(cohort_then_pooled.Terms, rule.terms, "payment.rule.terms")
+            except EvaltoolError:
+                return None
+    return None
+
+
+def _with_test(
+    telling: Telling, tested: tuple[Rule, cohort_then_pooled.Terms], estimate: Estimate, row: EffectRow
+) -> EffectRow:
+    """The row of a cohort with the cohort's own threshold and amount; it carries the payment when it reached it."""
+    rule, terms = tested
+    planned = [cohort.id for cohort in telling.run.plan.population.cohort]
+    if estimate.key.cohort not in planned:
+        return row
+    place, amounts = planned.index(estimate.key.cohort), terms.amounts(len(planned))
+    amount = amounts[place] if place < len(amounts) else None
+    reached = any(
+        step.key == "cohort.amount" and step.values["cohort"] == estimate.key.cohort and bool(step.values["reached"])
+        for step in _steps(telling, rule)
+    )
+    decides = reached or not _pooled_row(telling, tested)
+    return replace(row, own=_tier(telling, terms.cohort_threshold, amount), decisive=decides)
+
+
+def _pooled_row(telling: Telling, tested: tuple[Rule, cohort_then_pooled.Terms]) -> tuple[EffectRow, ...]:
+    """All cohorts together as the decision weighed them; nothing where it did not, or where it may not be shown."""
+    rule, terms = tested
+    if telling.withheld:
+        return ()
+    for step in _steps(telling, rule):
+        if step.key == "pooled.value":
+            found = {name: value for name, value in step.values.items() if value is not None}
+            lower = Decimal(str(found["lower"])) if "lower" in found else None
+            own = _tier(telling, terms.pooled_threshold, terms.pooled_amount)
+            label = telling.say("figure.effect_pooled")
+            return (EffectRow(label, Decimal(str(found["value"])), lower, None, own=own),)
+    return ()
+
+
+def _steps(telling: Telling, rule: Rule) -> list[TraceStep]:
+    """The steps of the decision's arithmetic that belong to a rule."""
+    return [step for step in telling.run.decision.trace if step.values.get("rule") == rule.id]
+
+
+def _tier(telling: Telling, threshold: Decimal, amount: Decimal | None) -> Tier:
+    """A threshold with what it pays."""
+    currency = telling.run.plan.programme.currency
+    return Tier(threshold, "" if amount is None else money_short(amount, currency, telling.lang))
+
+
 def _tiers(telling: Telling) -> tuple[Tier, ...]:
     """Thresholds of the rules on the headline outcome with their amounts, rising."""
     tiers: dict[Decimal, Tier] = {}
     currency, lang = telling.run.plan.programme.currency, telling.lang
     for rule in rules_on_headline(telling):
+        if rule.mechanism == cohort_then_pooled.PLUGIN.name:
+            continue  # two tests of different figures are no ladder: each stands in its own row
         amounts = stated_amounts(rule.terms)
         for threshold in rule_thresholds(rule):
             amount = amounts.get(threshold)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from evaltool.language.words import NOTHING
 from evaltool.records.estimate import Estimate
 from evaltool.records.evidence import ALL
 from evaltool.records.plan.payment import Rule
 from evaltool.report.pictures import rule_maximum, rule_thresholds
 from evaltool.report.telling import Telling
+
+UNRELIABLE = frozenset({"blocked", "undecidable"})
+"""Keys of evidence sentences that say the figure cannot be read as it stands."""
 
 
 def rule_sentences(telling: Telling) -> list[str]:
@@ -72,7 +76,8 @@ def _uncertainty(telling: Telling, estimate: Estimate) -> list[str]:
     if evidence.lower is None or evidence.upper is None or evidence.level is None:
         return [telling.tell("result.no_interval", {"why": telling.absent_words(estimate)})]
     ends = {"lower": telling.scale.text(evidence.lower), "upper": telling.scale.text(evidence.upper)}
-    return [telling.tell("result.interval", {"level": telling.level(evidence.level), **ends})]
+    key = "result.interval_change" if estimate.kind == "change" else "result.interval"
+    return [telling.tell(key, {"level": telling.level(evidence.level), **ends})]
 
 
 def per_hundred(telling: Telling, estimate: Estimate) -> str | None:
@@ -102,10 +107,15 @@ def evidence_key(telling: Telling) -> str:
     estimate = telling.headline
     if estimate is None:
         return "none"
+    if any(gate.blocks for gate in telling.run.gates):
+        return "blocked"
     if telling.run.decision.state == "NOT_DECIDABLE" and not telling.monitoring:
         return "undecidable"
-    if estimate.kind != "effect":
-        return "no_counterfactual"
+    return _strength(telling, estimate) if estimate.kind == "effect" else "no_counterfactual"
+
+
+def _strength(telling: Telling, estimate: Estimate) -> str:
+    """What the interval of an effect says."""
     evidence = telling.evidence(estimate)
     if evidence.lower is None or evidence.upper is None:
         return "without_uncertainty"
@@ -117,7 +127,15 @@ def evidence_key(telling: Telling) -> str:
 def evidence_sentence(telling: Telling) -> str:
     """The strength of evidence in one fixed sentence."""
     key = evidence_key(telling)
-    return telling.tell(f"evidence.{key}")
+    if key in UNRELIABLE:
+        blocking = [telling.name_of("gate", gate.name) for gate in telling.run.gates if gate.blocks]
+        return telling.tell(f"evidence.{key}", {"names": ", ".join(blocking)} if blocking else NOTHING)
+    signed = {act.gate for act in telling.run.sign_offs}
+    waiting = [gate.name for gate in telling.run.gates if gate.asks_for_review and gate.name not in signed]
+    if key == "none" or not waiting:
+        return telling.tell(f"evidence.{key}")
+    names = ", ".join(telling.name_of("gate", name) for name in waiting)
+    return f"{telling.tell(f'evidence.{key}')} {telling.tell('evidence.reviews_open', {'names': names})}"
 
 
 def size_sentences(telling: Telling) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evaltool.report.blocks import Block, Prose
 from evaltool.report.section import Section
-from evaltool.report.sections._sentences import evidence_key
+from evaltool.report.sections._sentences import UNRELIABLE, evidence_key
 from evaltool.report.telling import Telling
 
 
@@ -25,7 +25,7 @@ def _keys(telling: Telling) -> tuple[list[str], list[str]]:
     cannot: list[str] = []
     if telling.headline is not None:
         kind = telling.headline.kind
-        if evidence != "undecidable":
+        if evidence not in UNRELIABLE:
             can.append({"effect": "effect", "verified_count": "count", "change": "change"}[kind])
         cannot.append("not_certain" if kind == "effect" else "not_effect")
     if evidence == "inconclusive" or telling.run.decision.state == "NO_PAYMENT":

@@ -54,6 +54,8 @@ def _left_out(telling: Telling) -> list[tuple[str, str]]:
 
 def _arms(telling: Telling, design: DesignSummary) -> list[tuple[str, str]]:
     """Treated (a few cohorts by name, else their sum) and comparison."""
+    if design.comparison == "none":
+        return [(telling.say("flow.treated"), telling.count(design.analysed_units, "arm", "treated"))]
     starters = [c for c in design.cohorts if c.start is not None]
     never = [c for c in design.cohorts if c.start is None]
     hidden = any(telling.hides("cohort", c.start) for c in starters if c.start is not None)
