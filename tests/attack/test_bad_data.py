@@ -290,6 +290,25 @@ def test_no_message_repeats_a_cpr_number_whatever_the_column_was_declared_as(ref
     assert not any(unit in message for unit in ids)
 
 
+@pytest.mark.parametrize("person", ["0101901234", "010190-1234", "6101901234", "101901234"])
+def test_one_cpr_number_among_other_ids_is_in_no_message(refused: Refused, person: str) -> None:
+    text = GOOD.replace("\n1,", f"\n{person},").rstrip("\n")
+    rows = text.splitlines()
+    gone = next(n for n, row in enumerate(rows) if row.startswith(person))
+    for broken in ([*rows[:gone], *rows[gone + 1 :]], [*rows, rows[gone]], [*rows, f"{person},x,y,{person}"]):
+        message = "\n".join(map(str, refused("\n".join(broken) + "\n", unit="text")))
+        assert "DATA_" in message
+        assert person not in message
+        assert person.replace("-", "") not in message
+
+
+def test_other_ids_are_named(refused: Refused) -> None:
+    for name in ("9912345671", "1990-0101", "school 7", "20240131"):
+        rows = GOOD.replace("\n1,", f"\n{name},").rstrip("\n").splitlines()
+        message = "\n".join(map(str, refused("\n".join([*rows, rows[1]]) + "\n", unit="text")))
+        assert f"unit {name}" in message
+
+
 def test_ten_digit_numbers_that_are_no_dates_pass(tmp_path: Path) -> None:
     text = GOOD.replace("\n1,", "\n9912345671,").replace("\n2,", "\n9912345672,").replace("\n3,", "\n9912345673,")
     (tmp_path / "data.csv").write_text(text)

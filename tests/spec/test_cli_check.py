@@ -121,3 +121,100 @@ def test_what_is_no_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str], bod
     code, found = checked(capsys, str(tmp_path / "plan.toml"))
     assert code == 2
     assert found["faults"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (('encoding = "utf-8"', 'encoding = "klingon"'), "PLAN_UNKNOWN_ENCODING"),
+        (('encoding = "utf-8"', 'encoding = "rot13"'), "PLAN_UNKNOWN_ENCODING"),
+        (('encoding = "utf-8"', 'encoding = "zlib"'), "PLAN_UNKNOWN_ENCODING"),
+        (('path = "data.csv"', 'path = "SECRET"'), "PLAN_PATH_ABSOLUTE"),
+        (('path = "data.csv"', 'path = "http://x/y.csv"'), "PLAN_BAD_PATH"),
+        (('path = "data.csv"', 'path = "a\\u0000b"'), "PLAN_BAD_PATH"),
+        (('type = "text"', 'type = "date"'), "PLAN_ROLE_TYPE"),
+    ],
+)
+def test_data_are_not_read_when_what_the_plan_says_of_them_is_refused(
+    plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: tuple[str, str], code: str
+) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("hunter2,of,the,machine\n", encoding="utf-8")
+    edit(plan, (change[0], change[1].replace("SECRET", secret.as_posix())))
+    for more in ((), ("--data", str(secret))):
+        exit_code, found = checked(capsys, str(plan), *more)
+        assert exit_code == 2
+        assert {fault["code"] for fault in found["faults"]} == {code}
+        assert found["data_rows"] is None
+        assert main(["check", str(plan), *more]) == 2
+        shown = capsys.readouterr()
+        assert "no data checked: the plan's [data] has faults" in shown.out
+        assert "hunter2" not in shown.out + shown.err
+
+
+def test_a_fault_elsewhere_does_not_keep_the_data_from_being_checked(
+    plan: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(plan, ('share = "0.60"', 'share = "0.50"'))
+    code, found = checked(capsys, str(plan))
+    assert code == 2
+    assert [fault["code"] for fault in found["faults"]] == ["PLAN_SHARES_NOT_ONE"]
+    rows: object = found["data_rows"]
+    assert rows == 42 * 8
+
+
+def test_the_answer_says_that_a_data_file_was_not_found(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (plan.parent / "data.csv").unlink()
+    assert main(["check", str(plan)]) == 0
+    shown = capsys.readouterr().out
+    assert "data.csv was not found" in shown.splitlines()[-1]
+    code, found = checked(capsys, str(plan))
+    assert code == 0
+    noted = [w for w in found["warnings"] if w["code"] == "LINT_NO_DATA_FILE"]
+    assert [(w["severity"], w["place"]["line"]) for w in noted] == [  # type: ignore[index]
+        ("note", line_of(plan, 'path = "data.csv"'))
+    ]
+    missing: object = found["data_missing"]
+    assert missing == ["data.csv"]
+    assert main(["check", str(plan), "--data", str(plan.parent / "data.csv")]) == 3
+
+
+@pytest.mark.parametrize("gate", ["disclosure", "locked", "second_opinion", "data_maturity"])
+def test_no_contract_softens_the_gates_that_guard_others(
+    plan: Path, capsys: pytest.CaptureFixture[str], gate: str
+) -> None:
+    stated = f'[[gate]]\nname = "{gate}"\nconsequence = "review"\nreason = "agreed"\nsigned_by = "all"\n'
+    edit(plan, ("[disclosure]", f"{stated}\n[disclosure]"))
+    code, found = checked(capsys, str(plan))
+    assert code == 2
+    assert [(f["code"], f["place"]["line"]) for f in found["faults"]] == [  # type: ignore[index]
+        ("PLAN_GATE_NOT_NEGOTIABLE", line_of(plan, 'consequence = "review"'))
+    ]
+    assert main(["run", str(plan), "--out", str(plan.parent / "out"), "--no-report"]) == 2
+    assert "PLAN_GATE_NOT_NEGOTIABLE" in capsys.readouterr().err
+    edit(plan, (f'name = "{gate}"', 'name = "few_clusters"'))
+    assert checked(capsys, str(plan))[0] == 0
+
+
+def test_stating_what_holds_anyway_is_allowed(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stated = '[[gate]]\nname = "disclosure"\nconsequence = "block"\nreason = "agreed"\n'
+    edit(plan, ("[disclosure]", f"{stated}\n[disclosure]"))
+    assert checked(capsys, str(plan))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ('amount = "2000000.00"', 'amount = "2e999999"', "PLAN_BAD_OPTION"),
+        ('from = "2.0"', 'from = "4e-400"', "PLAN_BAD_OPTION"),
+        ('from = "4.0"', "from = 4e19", "PLAN_BAD_OPTION"),
+        ('quantum = "0.01"', 'quantum = "2000000.01"', "PLAN_BAD_VALUE"),
+    ],
+)
+def test_numbers_no_contract_states(
+    plan: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, code: str
+) -> None:
+    edit(plan, (old, new))
+    exit_code, found = checked(capsys, str(plan))
+    assert exit_code == 2
+    assert {(f["code"], f["place"]["line"]) for f in found["faults"]} == {(code, line_of(plan, new))}  # type: ignore[index]

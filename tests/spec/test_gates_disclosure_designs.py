@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ import pytest
 from disclosure_designs import entry, matched_design, released_record, rule_of, run_of
 from gate_world import ask, design, estimate, plan
 
+from evaltool.cli.evaluation import Finished, as_table, show_box
 from evaltool.gates._released import released
 from evaltool.gates._released_design import DONOR_FIELDS, MATCHING_FIELDS
 from evaltool.records.design import BalanceRow, Design, DonorSummary, MatchSummary, ScoreBin
@@ -277,3 +280,18 @@ def test_every_field_of_the_summaries_that_is_a_count_or_share_is_known() -> Non
     free = {"estimand", "caliper", "caliper_sd", "largest_distance", "conventions", "covariates", "scale", "balance"}
     assert set(MatchSummary.model_fields) == (FIELDS - {"incomplete_sets"}) | free
     assert set(DonorSummary.model_fields) == set(DONOR_FIELDS) | {"start", "periods_before", "periods_after"}
+
+
+def test_the_terminal_withholds_what_the_record_withholds(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for sizes, hidden in (((4, 12), True), ((80, 80), False)):
+        run = run_of(matched_design(sizes, {}))
+        decision = run.decision.model_copy(update={"state": "NOT_DECIDABLE", "amount": Decimal(0), "currency": "DKK"})
+        finished = Finished(run.model_copy(update={"decision": decision}), "0" * 64, tmp_path)
+        show_box(finished)
+        shown, effect, se = capsys.readouterr().out, f"{run.estimate.att:.6g}", run.estimate.se
+        assert se is not None
+        assert (f"effect   {effect}" in shown) is not hidden
+        assert (f"standard error {se:.4g}" in shown) is not hidden
+        assert ("effect   withheld" in shown) is hidden
+        answer = as_table(finished)
+        assert (answer["effect"], answer["standard_error"]) == ((None, None) if hidden else (run.estimate.att, se))

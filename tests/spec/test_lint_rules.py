@@ -85,6 +85,10 @@ COHORTS = [
 ]
 POOLED = rule("cohort_then_pooled", POOL, basis="lower_bound")
 
+RELATIVE = {"outcome": "absence", "scale": "relative", "denominator": "baseline"}
+FLOOR = {"on": ["N_MIN"], "action": "pay_floor"}
+STATED = {"decide_from": "2026-01-31", "as_of": "2026-02-01"}
+
 BROKEN = [
     # code, place, changes that break the rule, changes that come near and do not
     (
@@ -228,6 +232,50 @@ BROKEN = [
         "payment.rule[0].terms.stated_share",
         {"rules": [share(1, 3, "0.3333333334")]},
         {"rules": [share(1, 3, "0.3333333333")]},
+    ),
+    (
+        "LINT_PERCENT_FOR_SHARE",
+        "payment.rule[0].terms",
+        {"estimand": RELATIVE, "rules": [tiers("10")]},
+        {"estimand": RELATIVE, "rules": [tiers("1")]},
+    ),
+    (
+        "LINT_PERCENT_FOR_SHARE",
+        "payment.rule[0].terms",
+        {"estimand": RELATIVE, "rules": [tiers("1.01")]},
+        {"rules": [tiers("10")]},  # days, not shares
+    ),
+    (
+        "LINT_PAYS_FOR_HARM",
+        "payment.rule[0].terms",
+        {"rules": [tiers("-0.02")]},
+        {"rules": [tiers("0")]},
+    ),
+    (
+        "LINT_FLOOR_ABOVE_CAP",
+        "fallback[0].amount",
+        {"payment": {"cap": "1"}, "fallback": [FLOOR | {"amount": "1.01"}]},
+        {"payment": {"cap": "1"}, "fallback": [FLOOR | {"amount": "1"}]},
+    ),
+    (
+        # without a cap the top tier of 1,000,000 is the most
+        "LINT_FLOOR_ABOVE_CAP",
+        "fallback[0].amount",
+        {"fallback": [FLOOR | {"amount": "1000000.01"}]},
+        {"fallback": [FLOOR | {"amount": "1000000"}]},
+    ),
+    (
+        # an open tariff has no top
+        "LINT_FLOOR_ABOVE_CAP",
+        "fallback[0].amount",
+        COUNTED | {"rules": [tariff(cap="500")], "fallback": [FLOOR | {"amount": "501"}]},
+        COUNTED | {"rules": [tariff()], "fallback": [FLOOR | {"amount": "501"}]},
+    ),
+    (
+        "LINT_VINTAGE_AFTER_AS_OF",
+        "data.vintage_date",
+        {"data": {"source": "none", "vintage_date": "2026-02-02"}, "governance": STATED},
+        {"data": {"source": "none", "vintage_date": "2026-02-01"}, "governance": STATED},
     ),
     (
         "LINT_POINT_ESTIMATE",

@@ -26,6 +26,9 @@ SETTLED = [
     (None, {"cap": "800"}, "PAY_FULL", "800", "800", ["CAPPED"]),
     ("900", {"cap": "950"}, "PAY_FULL", "900", "900", ["CAPPED"]),
     (None, {"cap": "0"}, "NO_PAYMENT", "0", "0", ["CAPPED"]),
+    (None, {"cap": "0.001"}, "NO_PAYMENT", "0", "0", ["CAPPED"]),  # the state follows what is triggered in money
+    ("0.004", {}, "NO_PAYMENT", "0", "0", ["CAPPED"]),
+    (None, {"quantum": "10000"}, "NO_PAYMENT", "0", "0", []),  # half of it would be 5,000
     (None, {"offset": "300"}, "PAY_FULL", "1000", "700", []),
     (None, {"offset": "1000"}, "PAY_FULL", "1000", "0", ["NET_ZERO_AFTER_OFFSET"]),
     (None, {"offset": "5000"}, "PAY_FULL", "1000", "0", ["NET_ZERO_AFTER_OFFSET"]),

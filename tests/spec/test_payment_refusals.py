@@ -46,6 +46,10 @@ CASES = [
     (TARIFF, DID, (), ["PLAN_MECHANISM_KIND"]),
     (rule("step_tier"), DID, (), ["PLAN_UNKNOWN_METHOD"]),
     (rule(terms={"tiers": [], "tires": 1}), DID, (), ["PLAN_BAD_OPTION", "PLAN_UNKNOWN_OPTION"]),
+    (rule(terms={"tiers": [{"from": "1", "amount": "0.009"}]}), DID, (), ["PLAN_BELOW_QUANTUM"]),
+    (rule(terms={"tiers": [{"from": "1", "amount": "0.01"}]}), DID, (), []),
+    (rule("unit_tariff", {"price": "15.12", "cap": "0.001"}), COUNT, (), ["PLAN_BELOW_QUANTUM"]),
+    (rule("unit_tariff", {"price": "0.001"}), COUNT, (), []),  # a thousand units are worth paying
     (rule("cohort_then_pooled", POOL), PUBLISHED, (), ["PLAN_NO_COHORTS"]),
     (rule("cohort_then_pooled", POOL), PUBLISHED, UNWEIGHTED, ["PLAN_COHORT_WEIGHTS"]),
     (rule("cohort_then_pooled", POOL | {"equal_weights": True}), PUBLISHED, UNWEIGHTED, []),
