@@ -13,6 +13,7 @@ from evaltool.bundle.exchange import written_beside
 from evaltool.bundle.pinned import Order, run_pinned
 from evaltool.cli.terminal import RULE, Progress, say
 from evaltool.errors import Fault, Place, UsageError
+from evaltool.records.base import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     from evaltool.records.estimate import Estimate
@@ -64,12 +65,21 @@ def evaluate_to(plan: Path, wish: Wish, progress: Progress) -> Finished:
     """
     with written_beside(wish.out, force=wish.force) as work:
         run_pinned(Order(plan=plan.resolve(), folder=work, as_of=wish.as_of), progress)
-        run, manifest = draw_and_seal(work, wish.drawing, progress)
+        run, manifest = draw_and_seal(work, wish.drawing, progress, out=wish.out)
     return Finished(run, manifest, wish.out)
 
 
-def draw_and_seal(work: Path, drawing: Drawing, progress: Progress) -> tuple[Run, str]:
-    """Draw the reports into a work folder that holds the records, then seal it; returns run and manifest hash."""
+def failed_notebook(out: Path) -> Path:
+    """Where the notebook of a report that failed is kept, beside the result's place: the work folder is cleared."""
+    place = out.resolve()
+    return place.with_name(f"{place.name}.failed-report.ipynb")
+
+
+def draw_and_seal(work: Path, drawing: Drawing, progress: Progress, *, out: Path) -> tuple[Run, str]:
+    """Draw the reports into a work folder that holds the records, then seal it; returns run and manifest hash.
+
+    When a report fails, its notebook is kept beside ``out``, the result's place, until the next time all goes well.
+    """
     from evaltool.bundle.store import finish, open_run  # noqa: PLC0415 - numpy loads only when something is evaluated
 
     if drawing.templates:
@@ -82,10 +92,13 @@ def draw_and_seal(work: Path, drawing: Drawing, progress: Progress) -> tuple[Run
             templates=drawing.templates,
             progress=progress,
             allow_untrusted=drawing.allow_untrusted,
+            failed=failed_notebook(out),
         )
     progress("seal")
     run = open_run(work)
-    return run, finish(run, work)
+    manifest = finish(run, work)
+    failed_notebook(out).unlink(missing_ok=True)
+    return run, manifest
 
 
 def asked_drawing(names: Sequence[str] | None, lang: str, *, allow_untrusted: bool) -> Drawing:
@@ -105,13 +118,15 @@ def parsed_date(text: str | None, option: str = "--as-of") -> date | None:
     """What was given to ``option`` as a date. Raises UsageError (USAGE_BAD_DATE)."""
     if text is None:
         return None
+    place, fix = Place(key=option), "Write it as YYYY-MM-DD, for example 2025-06-30."
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
-        cause = f"'{text}' is not a date."
-        raise UsageError(
-            Fault("USAGE_BAD_DATE", cause, "Write it as YYYY-MM-DD, for example 2025-06-30.", Place(key=option))
-        ) from None
+        raise UsageError(Fault("USAGE_BAD_DATE", f"'{text}' is not a date.", fix, place)) from None
+    if not EARLIEST <= found <= LATEST:
+        cause = f"{found} does not lie between {EARLIEST} and {LATEST}."
+        raise UsageError(Fault("USAGE_BAD_DATE", cause, fix, place))
+    return found
 
 
 def as_table(finished: Finished) -> dict[str, object]:

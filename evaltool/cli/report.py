@@ -41,7 +41,7 @@ def report(
         verify(folder)
         with written_beside(folder, force=True) as work:
             shutil.copytree(folder, work, dirs_exist_ok=True)
-            run, manifest = draw_and_seal(work, drawing, progress)
+            run, manifest = draw_and_seal(work, drawing, progress, out=folder)
     finished = Finished(run, manifest, folder)
     if form is Format.json:
         answer(as_table(finished))

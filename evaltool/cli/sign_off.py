@@ -48,7 +48,7 @@ def sign_off(  # noqa: PLR0913, PLR0917 - a command's options are its parameters
         with written_beside(folder, force=True) as work:
             shutil.copytree(folder, work, dirs_exist_ok=True)
             signed = sign(work, Act(gate=gate, by=by, reason=reason, on=day))
-            run, manifest = draw_and_seal(work, _drawing(work, lang), progress)
+            run, manifest = draw_and_seal(work, _drawing(work, lang), progress, out=folder)
     finished = Finished(run, manifest, folder)
     if form is Format.json:
         table = as_table(finished)

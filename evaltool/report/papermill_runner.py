@@ -39,13 +39,18 @@ START_SECONDS = 120
 CELL_SECONDS = 600
 
 
-def execute(notebook: NotebookNode, parameters: Mapping[str, str], *, folder: Path, saved: Path) -> NotebookNode:
+def execute(
+    notebook: NotebookNode, parameters: Mapping[str, str], *, folder: Path, saved: Path, failed: Path | None = None
+) -> NotebookNode:
     """The executed notebook, also written to ``saved``; cells run in ``folder``.
 
+    A notebook that fails is written as far as it came to ``failed`` (``saved`` unless given).
+
     Raises UsageError (USAGE_UNKNOWN_PARAMETER) for a parameter the notebook does not declare; RunError
-    (RUN_REPORT_CELL, RUN_REPORT_UNFINISHED, RUN_REPORT_KERNEL) naming the section and the saved notebook.
+    (RUN_REPORT_CELL, RUN_REPORT_UNFINISHED, RUN_REPORT_KERNEL) naming the section and the failed notebook.
     """
     _check_parameters(notebook, parameters)
+    failed = failed or saved
     with _room() as room:
         try:
             done: NotebookNode = papermill.execute_notebook(
@@ -61,12 +66,12 @@ def execute(notebook: NotebookNode, parameters: Mapping[str, str], *, folder: Pa
                 kernel_manager_class=_manager_in(room),
             )
         except PapermillExecutionError as error:
-            write_notebook(notebook, saved)
-            raise RunError(_cell_fault(error, saved)) from None
+            write_notebook(notebook, failed)
+            raise RunError(_cell_fault(error, failed)) from None
         except (DeadKernelError, RuntimeError, TimeoutError) as error:
-            write_notebook(notebook, saved)
-            raise RunError(_kernel_fault(error, saved)) from None
-    _check_all_ran(done, saved)
+            write_notebook(notebook, failed)
+            raise RunError(_kernel_fault(error, failed)) from None
+    _check_all_ran(done, failed)
     normalise(done)
     write_notebook(done, saved)
     return done
@@ -133,6 +138,14 @@ class _Manager(AsyncKernelManager):
         given: dict[str, object] = {**options, "env": dict(self.environment)}
         command, kept = await super()._async_pre_start_kernel(**given)  # type: ignore[arg-type]  # passed through
         return command, kept
+
+    async def _async_interrupt_kernel(self) -> None:
+        """Interrupt a kernel, but not one that is asked to end: it would answer the signal with a complaint.
+
+        A cell that is still running then is ended by the signals that follow when the request goes unanswered.
+        """
+        if not self.shutting_down:
+            await super()._async_interrupt_kernel()
 
 
 def _manager_in(room: Path) -> type[_Manager]:

@@ -49,9 +49,11 @@ def render_reports(
     templates: tuple[str, ...],
     progress: Progress | None = None,
     allow_untrusted: bool = False,
+    failed: Path | None = None,
 ) -> RenderedReports:
     """Write ``report.ipynb`` and ``release/<report|notice>.html|.pdf`` into the folder of a finished run.
 
+    A notebook that fails is kept as far as it came, in ``failed``, else in its own place.
     All templates run in one kernel, one after the other. A programme that is only monitored gets the monitoring
     template in place of notice and report: its numbers are never shown as a decision.
 
@@ -65,7 +67,11 @@ def render_reports(
     _refuse_same_output(wanted)
     tell("notebook")
     done = execute(
-        _merged(wanted), {"evaluation": HERE, "lang": lang}, folder=run_folder.resolve(), saved=run_folder / NOTEBOOK
+        _merged(wanted),
+        {"evaluation": HERE, "lang": lang},
+        folder=run_folder.resolve(),
+        saved=run_folder / NOTEBOOK,
+        failed=failed,
     )
     pages: dict[Path, bytes] = {}
     record = (run_folder / DETERMINATION).read_bytes()

@@ -100,6 +100,27 @@ def test_an_allowed_template_of_ones_own_is_stamped(drawn: Path, tmp_path: Path,
     assert command("verify", str(copy)).returncode == 0
 
 
+def test_a_failed_reports_notebook_stays_where_the_message_says(
+    drawn: Path, tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The work folder is cleared; the notebook as far as it came stands beside the result until all goes well."""
+    own, copy = tmp_path / "own.ipynb", tmp_path / "copy"
+    text = (root / "templates" / "payment_notice.ipynb").read_text(encoding="utf-8")
+    own.write_text(text.replace("run = open_evaluation(evaluation)", "run = 1 / 0"), encoding="utf-8")
+    shutil.copytree(drawn, copy)
+    sealed, kept = (copy / "manifest.json").read_bytes(), tmp_path / "copy.failed-report.ipynb"
+    assert main(["report", str(copy), "--template", str(own), "--allow-untrusted"]) == 4
+    told = capsys.readouterr().err
+    assert "RUN_REPORT_CELL" in told
+    assert f"as far as it came: {kept}" in told
+    assert "evaltool-work" not in told
+    assert "run = 1 / 0" in kept.read_text(encoding="utf-8")
+    assert {p.name for p in tmp_path.iterdir()} == {"own.ipynb", "copy", kept.name}
+    assert (copy / "manifest.json").read_bytes() == sealed
+    assert main(["report", str(copy), "--template", "payment_notice"]) == 0
+    assert not kept.exists()
+
+
 def without_reports(plan: Path, wish: Wish, progress: Progress) -> Finished:
     return evaluate_to(plan, replace(wish, drawing=Drawing(templates=())), progress)
 

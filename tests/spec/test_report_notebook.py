@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import nbformat
 import pytest
+from jupyter_client.provisioning import LocalProvisioner
 
 from evaltool.bundle.determination import determination_bytes
 from evaltool.errors import RunError, UsageError
@@ -185,6 +187,24 @@ def test_a_notebook_that_does_not_finish_is_a_failed_run(
     assert "report.ipynb" in str(failed.value)
     assert (folder / "report.ipynb").is_file()
     assert not (folder / "release" / "report.html").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends kernels without signals")
+def test_a_kernel_that_is_done_is_asked_to_end_and_gets_no_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupt at the end sometimes met the kernel between two messages, which it reported as an error."""
+    sent: list[int] = []
+
+    async def noted(self: LocalProvisioner, signum: int) -> None:
+        if self.process is not None:
+            sent.append(signum)
+
+    monkeypatch.setattr(LocalProvisioner, "send_signal", noted)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
+    done = execute(notebook, {}, folder=tmp_path, saved=tmp_path / "out.ipynb")
+    assert done.cells[0].outputs[0]["data"]["text/plain"] == "2"
+    assert [number for number in sent if number] == []
 
 
 def test_a_monitored_programme_gets_the_monitoring_report_whatever_was_asked(tmp_path: Path) -> None:
