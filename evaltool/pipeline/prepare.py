@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
@@ -42,10 +42,7 @@ def plan_refusals(plan: EvaluationPlan) -> tuple[Fault, ...]:
         except PlanError as error:
             faults.extend(error.faults)
     for index, sensitivity in enumerate(plan.sensitivity):
-        tried = _either(partial(sensitivity_method, plan, sensitivity, f"sensitivity[{index}]"))
-        faults.extend(tried.faults)
-        if tried.value is not None:
-            faults.extend(_covariate_faults(plan, tried.value.options, f"sensitivity[{index}].options"))
+        faults.extend(_sensitivity_faults(plan, sensitivity, f"sensitivity[{index}]", faults))
     if not faults:
         faults.extend(_capability_faults(plan))
         faults.extend(payment.refusals(plan, _paid_method(plan), registry.mechanism))
@@ -64,10 +61,23 @@ def sensitivity_method(plan: EvaluationPlan, sensitivity: Sensitivity, key: str)
     same = sensitivity.method in {None, plan.estimator.method}
     options = {**(plan.estimator.options if same else {}), **sensitivity.options}
     name = sensitivity.method or plan.estimator.method
-    wanted = (plan.design.method, plan.design.options)
-    if not same and plan.design.method not in registry.estimator(name).capabilities.designs:
-        wanted = (registry.estimator(name).capabilities.designs[0], {})
+    wanted: tuple[str, Options] = (plan.design.method, plan.design.options)
+    if not same and name in registry.estimator_names():
+        designs = registry.estimator(name).capabilities.designs
+        wanted = wanted if plan.design.method in designs else (designs[0], {})
     return replace(_method(name, options, wanted, key), aggregation=sensitivity.aggregation)
+
+
+def _sensitivity_faults(
+    plan: EvaluationPlan, sensitivity: Sensitivity, key: str, before: Sequence[Fault]
+) -> tuple[Fault, ...]:
+    """What is wrong with a sensitivity; what it took over from the primary was told ``before`` and is left out."""
+    tried = _either(partial(sensitivity_method, plan, sensitivity, key))
+    if tried.value is not None:
+        return tuple(_unfit(plan, sensitivity, tried.value, key))
+    told = {(fault.code, fault.cause) for fault in before}
+    own = {f"{key}.options.{name}" for name in sensitivity.options}
+    return tuple(f for f in tried.faults if (f.code, f.cause) not in told or f.place.key in own)
 
 
 def _method(name: str, options: Options, design: tuple[str, Mapping[str, Option]], key: str) -> Method:
@@ -168,29 +178,50 @@ def _paid_method(plan: EvaluationPlan) -> payment.Method:
     return payment.Method(plan.estimator.method, can.kind, can.standard_error, can.per_cohort, can.relative)
 
 
+def _unfit(plan: EvaluationPlan, sensitivity: Sensitivity, method: Method, key: str) -> Iterator[Fault]:
+    """What the plan lacks for a sensitivity's method, or the method for the sensitivity."""
+    yield from _covariate_faults(plan, method.options, f"{key}.options")
+    can, name = method.estimator.capabilities, method.estimator.name
+    other = name != plan.estimator.method
+    stated = sensitivity.aggregation or (plan.estimand.aggregation if other else None)
+    if stated is not None and stated not in can.aggregations:
+        fix = f"State one of: {', '.join(can.aggregations)}."
+        yield _cannot(name, f"has no aggregation '{stated}'.", fix, f"{key}.aggregation")
+    if other:
+        yield from _absent_columns(plan, name)
+
+
 def _capability_faults(plan: EvaluationPlan) -> list[Fault]:
     """What the method cannot do for this plan: refusals composed from its table of capabilities."""
     name = plan.estimator.method
     can = registry.estimator(name).capabilities
     faults = []
-
-    def refuse(key: str, cause: str, fix: str) -> None:
-        faults.append(Fault(code="PLAN_METHOD_CANNOT", cause=f"{name} {cause}", fix=fix, place=Place(key=key)))
-
     if plan.design.method not in can.designs:
-        refuse(
-            "design.method", f"does not work with the design {plan.design.method}.", f"Use {' or '.join(can.designs)}."
-        )
+        cause, fix = f"does not work with the design {plan.design.method}.", f"Use {' or '.join(can.designs)}."
+        faults.append(_cannot(name, cause, fix, "design.method"))
     if plan.estimand.aggregation not in can.aggregations:
-        known = ", ".join(can.aggregations)
-        refuse("estimand.aggregation", f"has no aggregation '{plan.estimand.aggregation}'.", f"Use one of: {known}.")
+        cause, fix = f"has no aggregation '{plan.estimand.aggregation}'.", f"Use one of: {', '.join(can.aggregations)}."
+        faults.append(_cannot(name, cause, fix, "estimand.aggregation"))
     if (plan.estimand.target == "NONE") == (can.kind == "effect"):
         wanted = "ATT" if can.kind == "effect" else "NONE"
-        refuse("estimand.target", f"estimates '{can.kind}', not '{plan.estimand.target}'.", f"Use target = '{wanted}'.")
+        cause = f"estimates '{can.kind}', not '{plan.estimand.target}'."
+        faults.append(_cannot(name, cause, f"Use target = '{wanted}'.", "estimand.target"))
     faults.extend(_covariate_faults(plan, primary_method(plan).options, "estimator.options"))
-    for role in can.needs:
+    faults.extend(_absent_columns(plan, name))
+    return faults
+
+
+def _absent_columns(plan: EvaluationPlan, name: str) -> Iterator[Fault]:
+    """Roles the method needs and no data column has. An outcome column may be the outcome's own."""
+    for role in registry.estimator(name).capabilities.needs:
         if role == "outcome" and all(plan.outcome_column(o.id) for o in plan.outcome):
             continue
         if not plan.columns(role):
-            refuse("data.column", f"needs a column with role '{role}'.", "Declare it under [[data.column]].")
-    return faults
+            yield _cannot(
+                name, f"needs a column with role '{role}'.", "Declare it under [[data.column]].", "data.column"
+            )
+
+
+def _cannot(name: str, cause: str, fix: str, key: str) -> Fault:
+    """One thing the method called ``name`` cannot do."""
+    return Fault(code="PLAN_METHOD_CANNOT", cause=f"{name} {cause}", fix=fix, place=Place(key=key))
