@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import accumulate
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -38,14 +39,12 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[Json]:
         token = tokens[at]
         end = _closing(tokens, at) if token.nesting == 1 else at
         inside = tokens[at + 1 : end]
-        node = _block(token, inside)
-        if node is not None:
-            yield node
+        yield _block(token, inside)
         at = end + 1
 
 
 def _block(token: Token, inside: Sequence[Token]) -> Json:  # noqa: PLR0911 - one return per kind of node
-    """One block node; None for what is not drawn."""
+    """One block node. What is neither of the others is a table, since the parser knows no further blocks."""
     if token.type == "paragraph_open":
         return {"t": "para", "inline": _inline(inside)}
     if token.type == "heading_open":
@@ -59,13 +58,11 @@ def _block(token: Token, inside: Sequence[Token]) -> Json:  # noqa: PLR0911 - on
         return {"t": "code", "text": token.content.rstrip("\n")}
     if token.type == "hr":
         return {"t": "rule"}
-    if token.type == "table_open":
-        rows: list[Json] = []
-        for row in _children(inside, "tr_open", deep=True):
-            cells = [*_children(row, "th_open"), *_children(row, "td_open")]
-            rows.append([_inline(cell) for cell in cells])
-        return {"t": "table", "rows": rows}
-    return None
+    rows: list[Json] = []
+    for row in _children(inside, "tr_open", deep=True):
+        cells = [*_children(row, "th_open"), *_children(row, "td_open")]
+        rows.append([_inline(cell) for cell in cells])
+    return {"t": "table", "rows": rows}
 
 
 def _children(tokens: Sequence[Token], kind: str, *, deep: bool = False) -> Iterator[Sequence[Token]]:
@@ -85,21 +82,13 @@ def _children(tokens: Sequence[Token], kind: str, *, deep: bool = False) -> Iter
 
 def _closing(tokens: Sequence[Token], start: int) -> int:
     """Index of the token that closes the bracket opened at ``start``."""
-    depth = 0
-    for at in range(start, len(tokens)):
-        depth += tokens[at].nesting
-        if depth == 0:
-            return at
-    return len(tokens) - 1
+    depths = accumulate(tokens[at].nesting for at in range(start, len(tokens)))
+    return start + next(at for at, depth in enumerate(depths) if depth == 0)
 
 
 def _inline(tokens: Sequence[Token]) -> list[Json]:
-    """The inline nodes of every inline token among ``tokens``."""
-    nodes: list[Json] = []
-    for token in tokens:
-        if token.type == "inline":
-            nodes += _spans(token.children or [])
-    return nodes
+    """The inline nodes of a paragraph, heading or cell: ``tokens`` hold nothing but inline tokens."""
+    return [node for token in tokens for node in _spans(token.children or [])]
 
 
 def _spans(tokens: Sequence[Token]) -> list[Json]:
@@ -117,7 +106,7 @@ def _spans(tokens: Sequence[Token]) -> list[Json]:
             nodes.append({"t": "text", "text": token.content})
         elif token.type == "code_inline":
             nodes.append({"t": "code", "text": token.content})
-        elif token.type in {"softbreak", "hardbreak"}:
+        else:
             nodes.append({"t": "break"} if token.type == "hardbreak" else {"t": "text", "text": " "})
         at += 1
     return nodes
