@@ -15,9 +15,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from typing_extensions import TypeAliasType
 
 WRITABLE = "a finite number, a date, text, true or false, or a list or table of those"
-MOST_DIGITS = 30
-FURTHEST = 18
-"""Powers of ten between which a contract's numbers lie; thirds are written with many digits."""
+MOST_DIGITS, FURTHEST = 30, 18
+"""Digits and powers of ten within which a contract's numbers lie; thirds are written with many digits."""
+EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
+"""Bounds of every date of a plan."""
 Json = TypeAliasType("Json", "bool | int | float | str | list[Json] | dict[str, Json] | None")
 
 
@@ -135,7 +136,7 @@ Agreed = Annotated[Decimal, BeforeValidator(agreed), AfterValidator(unsigned_zer
 """An exact number that people state: at most 30 digits, and between 1e-18 and 1e18 in size."""
 Share = Annotated[Agreed, Field(ge=0, le=1)]
 """A fraction between 0 and 1."""
-Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
+Day = Annotated[date, Field(ge=EARLIEST, le=LATEST)]
 """A date within living contracts and their history."""
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 """A finite binary float."""

@@ -52,6 +52,7 @@ def test_version(command: Command) -> None:
         (["methods", "did.group_tme"], "did.group_time"),
         (["run", "p.toml", "--out", "x", "--template", "technical_reprot"], "technical_report"),
         (["run", "p.toml", "--out", "x", "--as-of", "31-12-2024"], "YYYY-MM-DD"),
+        (["run", "p.toml", "--out", "x", "--as-of", "9999-12-31"], "2199-12-31"),
         (["verify", "x", "--format", "yaml"], "json"),
     ],
 )

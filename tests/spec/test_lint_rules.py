@@ -297,6 +297,13 @@ def test_rule(code: str, place: str, broken: Mapping[str, object], near: Mapping
         assert finding.fix.endswith(".")
 
 
+@pytest.mark.parametrize(("profile", "severity"), [("public", "note"), ("minimum_5", "warning")])
+def test_public_data_of_an_old_programme_are_fetched_later(profile: str, severity: str) -> None:
+    drawn = {"source": "none", "vintage_date": "2026-02-02"}
+    found = lint(clean(data=drawn, governance=STATED, disclosure={"profile": profile}))
+    assert [f.severity for f in found if f.code == "LINT_VINTAGE_AFTER_AS_OF"] == [severity]
+
+
 def test_a_careful_plan_has_no_findings() -> None:
     assert codes(clean()) == []
 

@@ -115,9 +115,13 @@ def decides_before_mature(reading: Reading) -> Iterable[Finding]:
 
 
 def vintage_after_as_of(reading: Reading) -> Iterable[Finding]:
-    """LINT_VINTAGE_AFTER_AS_OF: the data are said to be drawn after the date the documents carry."""
+    """LINT_VINTAGE_AFTER_AS_OF: the data are said to be drawn after the date the documents carry.
+
+    Only a note where the data are public: published data of an old programme are always fetched later.
+    """
     drawn, stated = reading.plan.data.vintage_date, reading.plan.governance.as_of
     if drawn is not None and stated is not None and drawn > stated:
         sentence = f"The data are drawn on {drawn}, after the date the documents carry ({stated})."
         fix = "Correct data.vintage_date or governance.as_of: nobody decides on data that are not drawn yet."
-        yield warning("LINT_VINTAGE_AFTER_AS_OF", "data.vintage_date", sentence, fix)
+        say = note if reading.plan.disclosure.profile == "public" else warning
+        yield say("LINT_VINTAGE_AFTER_AS_OF", "data.vintage_date", sentence, fix)
