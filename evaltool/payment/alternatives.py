@@ -12,6 +12,9 @@ from evaltool.payment.rules import RuleOutcome, Selection, apply_rules
 from evaltool.records.decision import Alternative
 from evaltool.records.plan.payment import BASES
 
+NEARLY = Decimal("0.1")
+"""Amounts along a line agree within this share of the decided one (our own proposal)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -63,10 +66,19 @@ def other_specifications(request: DecisionRequest, specification: str) -> list[A
     ]
 
 
-def agreement(decided: Settlement, alternatives: Sequence[Alternative]) -> Agreement:
-    """How many specifications decide as ``decided``: same state, same amount."""
+def agreement(decided: Settlement, alternatives: Sequence[Alternative], *, continuous: bool) -> Agreement:
+    """How many specifications decide as ``decided``: same state, same amount.
+
+    Where every rule pays along a line (``continuous``) no two estimates pay alike to the øre; an amount within
+    ``NEARLY`` of the decided one then counts as the same.
+    """
+    room = decided.amount * NEARLY if continuous else Decimal(0)
     specifications = [a for a in alternatives if a.kind == "specification"]
-    same = [a for a in specifications if a.state == decided.state and a.amount == decided.amount]
+    same = [
+        a
+        for a in specifications
+        if a.state == decided.state and a.amount is not None and abs(a.amount - decided.amount) <= room
+    ]
     absent = [a for a in specifications if a.absent is not None]
     return Agreement(agreeing=len(same), registered=len(specifications), absent=len(absent))
 

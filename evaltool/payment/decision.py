@@ -245,7 +245,8 @@ def _sensitivity(minutes: Minutes, end: Conclusion) -> None:
     if end.settlement is None or not end.outcomes:
         minutes.note("NOT_APPLICABLE", {"why": "no_figure"})
         return
-    found = agreement(end.settlement, end.alternatives)
+    continuous = all(outcome.continuous for outcome in end.outcomes)
+    found = agreement(end.settlement, end.alternatives, continuous=continuous)
     if not found.registered:
         minutes.note("NOT_APPLICABLE", {"why": "none_registered"})
         return

@@ -31,6 +31,8 @@ class RuleOutcome:
     basis: Basis
     evidence: tuple[Evidence, ...]
     result: MechanismResult
+    continuous: bool = False
+    """Whether its mechanism pays along a line."""
 
 
 def basis_of(rule: Rule, plugin: MechanismPlugin) -> Basis | None:
@@ -63,7 +65,7 @@ def _apply(request: DecisionRequest, selection: Selection, number: int, rule: Ru
     given = (_start(rule, basis), *(_given(rule, item) for item in evidence))
     maximum = plugin.maximum(terms) if result.absent else result.maximum
     whole = result.model_copy(update={"trace": (*given, *result.trace), "maximum": maximum})
-    return RuleOutcome(rule, basis, evidence, whole)
+    return RuleOutcome(rule, basis, evidence, whole, plugin.continuous)
 
 
 def evidence_for(

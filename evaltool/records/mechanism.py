@@ -74,3 +74,5 @@ class MechanismPlugin:
     thresholds: Callable[[Record], tuple[Decimal, ...]]
     per_cohort: bool = False
     """Whether it needs one estimate per ``[[population.cohort]]`` instead of one for all."""
+    continuous: bool = False
+    """True when the amount moves a little with every little change of the figure: no two estimates pay alike."""

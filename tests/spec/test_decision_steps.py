@@ -370,6 +370,26 @@ FRAGILE = [
 ]
 
 
+LINE = rule("piecewise_linear", {"knots": [{"at": "0", "amount": "0"}, {"at": "0.20", "amount": "2000"}]})
+
+
+@pytest.mark.parametrize(
+    ("point", "fragile"),
+    [
+        ("0.12", False),  # 1200 against 1200
+        ("0.11", False),  # 1100: 100 less, at most 120 (a tenth of 1200) is accepted
+        ("0.108", False),  # 1080: 120 less, exactly a tenth
+        ("0.107", True),  # 1070: 130 less
+        ("0.133", True),  # 1330: 130 more
+    ],
+)
+def test_step_7_along_a_line_amounts_within_a_tenth_agree(point: str, fragile: bool) -> None:
+    agreed = plan([LINE], sensitivity=[{"id": "s0"}])
+    decision = decide(ask(agreed, seen("0.12"), seen(point, specification="s0")))
+    assert decision.amount == 1200
+    assert ("DECISION_FRAGILE" in decision.flags) == fragile
+
+
 @pytest.mark.parametrize(("points", "fragile"), FRAGILE)
 def test_step_7_fewer_than_nine_in_ten_specifications_agreeing_is_fragile(points: list[str], fragile: bool) -> None:
     agreed, *others = specifications(*points)

@@ -109,4 +109,5 @@ PLUGIN = MechanismPlugin(
     pay=pay,
     maximum=maximum,
     thresholds=thresholds,
+    continuous=True,
 )

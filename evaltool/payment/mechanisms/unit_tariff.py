@@ -72,4 +72,5 @@ PLUGIN = MechanismPlugin(
     pay=pay,
     maximum=maximum,
     thresholds=thresholds,
+    continuous=True,
 )
