@@ -254,3 +254,27 @@ def test_a_time_of_day_among_dates_stays_visible(tmp_path: Path) -> None:
 
 def test_true_among_numbers_is_not_one(tmp_path: Path) -> None:
     assert values(book(tmp_path / "b.xlsx", ["x"], [1], [True]), "x") == ["1", "true"]
+
+
+def test_an_id_column_of_whole_numbers_keeps_its_digits(tmp_path: Path) -> None:
+    """Excel knows floats only; a unit id must not get a decimal point among texts."""
+    assert values(book(tmp_path / "b.xlsx", ["x"], [101], ["101b"], [-0.0]), "x") == ["101", "101b", "0"]
+
+
+def test_other_kinds_of_parts_in_the_workbook_file_are_not_mistaken_for_sheets(tmp_path: Path) -> None:
+    """A part may lie below the root, and a sheet's name may hold signs that XML writes otherwise."""
+    path = book(tmp_path / "b.xlsx", HEADER, ["a", 2020, "#N/A", 1.5], sheet="A&B <1>")
+    rewritten(path, "xl/_rels/workbook.xml.rels", "/xl/worksheets/sheet1.xml", "worksheets/sheet1.xml")
+    assert [f.code for f in refused(path)] == ["DATA_CELL_ERROR"]
+
+
+@pytest.mark.parametrize(("old", "new"), [('r="A1"', 'r="1A"'), ("</sheetData>", "</sheetDat"), ("<row", "<!-- <row")])
+def test_a_sheet_that_cannot_be_looked_through_is_no_sheet_without_errors(tmp_path: Path, old: str, new: str) -> None:
+    path = rewritten(book(tmp_path / "b.xlsx", HEADER), "xl/worksheets/sheet1.xml", old, new)
+    with pytest.raises(ValueError, match=r"no cell|cannot be looked through"):
+        cells_without_value(path.read_bytes(), "Ark1")
+
+
+def test_a_sheet_that_is_not_there_is_no_sheet_without_errors(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'Ark2' cannot be looked through"):
+        cells_without_value(book(tmp_path / "b.xlsx", HEADER).read_bytes(), "Ark2")
