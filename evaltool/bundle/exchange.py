@@ -56,6 +56,29 @@ def refuse_existing(folder: Path, *, force: bool) -> None:
         raise UsageError(Fault("USAGE_FOLDER_EXISTS", cause, "Name another folder, or add --force.", place))
 
 
+def refuse_place(folder: Path) -> None:
+    """Refuse places that no result ever takes, before anything is looked at or locked there.
+
+    ``folder`` is absolute. Raises UsageError (USAGE_FOLDER_PROTECTED) for the root of a file system, a mount point,
+    the user's own folder and every folder above that.
+    """
+    if folder == folder.parent or os.path.ismount(folder):
+        cause = "This is the root of a file system, and a result is put in place as a whole folder."
+    elif _holds_home(folder):
+        cause = "This folder is, or holds, your own home folder."
+    else:
+        return
+    fix = "Name a folder below it, one that this command makes."
+    raise UsageError(Fault("USAGE_FOLDER_PROTECTED", cause, fix, Place(file=str(folder))))
+
+
+def _holds_home(folder: Path) -> bool:
+    """Whether this is the user's own folder or one above it; False when the system knows no such folder."""
+    with contextlib.suppress(RuntimeError):
+        return Path.home().resolve().is_relative_to(folder)
+    return False
+
+
 def foreign_files(folder: Path) -> list[str]:
     """Files that the folder's own manifest does not list, sorted; all of them when it has no manifest of ours."""
     present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
@@ -149,9 +172,11 @@ def written_beside(folder: Path, *, force: bool = False) -> Iterator[Path]:
     """Give an empty work folder beside ``folder``; when the block ends well, put it in ``folder``'s place.
 
     When the block raises, the work folder is removed and ``folder`` is as it was.
-    Raises UsageError as ``refuse_existing``, or USAGE_FOLDER_BUSY when another process is writing the folder.
+    Raises UsageError as ``refuse_place`` and ``refuse_existing``, or USAGE_FOLDER_BUSY when another process is writing
+    the folder.
     """
     folder = folder.resolve()
+    refuse_place(folder)
     recover(folder)
     refuse_existing(folder, force=force)
     with held(folder) as mine:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from evaltool.bundle.manifest import CHUNK
+from evaltool.bundle.zip_layout import common_folder, loose_bytes
 from evaltool.errors import Fault, Place, VerificationError
 
 MAX_MEMBERS = 10_000
@@ -25,6 +26,10 @@ class Members(Protocol):
 
     def names(self) -> tuple[str, ...]:
         """Every file's path with forward slashes, sorted."""
+        ...
+
+    def strays(self) -> tuple[tuple[str, str], ...]:
+        """Place and one sentence for whatever is there and is neither a file nor a folder that holds one."""
         ...
 
     def size(self, name: str) -> int:
@@ -67,17 +72,25 @@ class FolderMembers:
     def __init__(self, folder: Path) -> None:
         """List the folder once."""
         self._folder = folder
-        links = [p for p in sorted(folder.rglob("*")) if p.is_symlink()]
+        found = sorted(folder.rglob("*"))
+        links = [p for p in found if p.is_symlink()]
         if links:
             raise VerificationError(
                 Fault("VERIFY_LINK", "A bundle holds no links.", "Replace it by the file.", Place(file=str(p)))
                 for p in links
             )
-        self._names = tuple(sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()))
+        self._names = tuple(sorted(p.relative_to(folder).as_posix() for p in found if p.is_file()))
+        self._others = tuple((p.relative_to(folder).as_posix(), p.is_dir()) for p in found if not p.is_file())
 
     def names(self) -> tuple[str, ...]:
         """Every file, sorted."""
         return self._names
+
+    def strays(self) -> tuple[tuple[str, str], ...]:
+        """Empty folders, pipes and sockets."""
+        used = _folders_of(self._names)
+        odd = tuple((name, "This is neither a file nor a folder.") for name, folder in self._others if not folder)
+        return odd + _empty([name for name, folder in self._others if folder], used)
 
     def size(self, name: str) -> int:
         """Bytes of a file."""
@@ -100,23 +113,43 @@ class FolderMembers:
                 out.write(piece)
 
 
-class ZipMembers:
-    """A bundle that is a zip file, judged whole before a byte of it is unpacked."""
+def _folders_of(names: tuple[str, ...]) -> frozenset[str]:
+    """Every folder that a file of these names lies in."""
+    return frozenset(str(folder) for name in names for folder in PurePosixPath(name).parents)
 
-    def __init__(self, archive: zipfile.ZipFile) -> None:
+
+def _empty(folders: list[str], used: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """The folders no file lies in."""
+    return tuple((f"{name}/", "The folder holds nothing.") for name in folders if name not in used)
+
+
+class ZipMembers:
+    """A bundle that is a zip file, judged whole before a byte of it is unpacked.
+
+    The files may lie in one common folder, as they do when a folder is packed the usual way; it is no part of names.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, path: Path) -> None:
         """Refuse unsafe members. Raises VerificationError (VERIFY_ZIP_UNSAFE) naming every one."""
-        self._archive = archive
+        self._archive, self._path = archive, path
         infos = archive.infolist()
         faults = [
             Fault("VERIFY_ZIP_UNSAFE", why, "Ask for the bundle again.", Place(file=n)) for n, why in _unsafe(infos)
         ]
         if faults:
             raise VerificationError(faults)
-        self._infos = {info.filename: info for info in infos if not info.is_dir()}
+        prefix = common_folder([info.filename for info in infos])
+        self._infos = {info.filename.removeprefix(prefix): info for info in infos if not info.is_dir()}
+        self._folders = [info.filename.removeprefix(prefix).rstrip("/") or "." for info in infos if info.is_dir()]
 
     def names(self) -> tuple[str, ...]:
         """Every file, sorted."""
         return tuple(sorted(self._infos))
+
+    def strays(self) -> tuple[tuple[str, str], ...]:
+        """Empty folders, and bytes outside every member."""
+        loose = tuple((self._path.name, why) for why in loose_bytes(self._path, self._archive))
+        return loose + _empty(self._folders, _folders_of(self.names()))
 
     def size(self, name: str) -> int:
         """Bytes of a file, unpacked."""
@@ -183,7 +216,7 @@ def open_members(path: Path) -> Iterator[Members]:
         )
     try:
         with zipfile.ZipFile(path) as archive:
-            yield ZipMembers(archive)
+            yield ZipMembers(archive, path)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
         cause = f"The zip cannot be read: {error}"
         raise VerificationError(Fault("VERIFY_ZIP_BROKEN", cause, "Ask for the bundle again.", place)) from None

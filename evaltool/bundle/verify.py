@@ -116,6 +116,8 @@ def _byte_faults(members: Members, manifest: Manifest) -> Iterator[Fault]:
     for name in sorted(present - set(manifest.files)):
         cause = "The file is not in the manifest: it was added afterwards, or the manifest was changed."
         yield Fault("VERIFY_EXTRA", cause, "Keep notes outside the bundle, or restore it.", Place(file=name))
+    for name, why in members.strays():
+        yield Fault("VERIFY_EXTRA", f"{why} No result of evaltool has that.", RESTORE, Place(file=name))
     for name, entry in sorted(manifest.files.items()):
         if name in present and (members.size(name) != entry.size or members.digest(name) != entry.sha256):
             cause = "The file's content is not what the manifest says."

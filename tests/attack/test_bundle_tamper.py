@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from evaltool.bundle.manifest import write_manifest
+from evaltool.bundle.store import zip_bundle
 from evaltool.bundle.verify import verify
 from evaltool.cli.new import new
 from evaltool.errors import VerificationError
@@ -170,3 +174,102 @@ def test_a_change_of_the_data_and_its_index_is_found_by_rerun(bundle: Path) -> N
 def test_no_bundle_at_all(tmp_path: Path) -> None:
     assert codes(tmp_path) == {"VERIFY_NOT_A_BUNDLE"}
     assert codes(tmp_path / "nothing") == {"VERIFY_NOT_A_BUNDLE"}
+
+
+class Pipe(io.RawIOBase):
+    """A stream that cannot be sought: what is packed into it has its sizes behind the data, as ``zip -`` writes."""
+
+    def __init__(self) -> None:
+        self.body = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: object) -> int:
+        self.body += bytes(piece)  # type: ignore[call-overload]
+        return len(piece)  # type: ignore[arg-type]
+
+
+def usual_zip(bundle: Path) -> Path:
+    """As a file manager packs a folder: everything below one top folder, folders as members."""
+    return Path(shutil.make_archive(str(bundle.parent / "usual"), "zip", bundle.parent, bundle.name))
+
+
+def test_a_zip_of_the_folder_itself_is_the_bundle(bundle: Path) -> None:
+    packed = usual_zip(bundle)
+    assert {"out/", "out/release/", "out/manifest.json"} <= set(zipfile.ZipFile(packed).namelist())
+    assert verify(packed) == verify(bundle)
+
+
+def test_a_zip_written_to_a_pipe_is_the_bundle(bundle: Path) -> None:
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
+        for name in files(bundle):
+            archive.write(bundle / name, f"out/{name}")
+    packed = bundle.parent / "piped.zip"
+    packed.write_bytes(bytes(pipe.body))
+    assert all(info.flag_bits & 8 for info in zipfile.ZipFile(packed).infolist())
+    assert verify(packed) == verify(bundle)
+
+
+def test_two_top_folders_are_no_bundle(bundle: Path) -> None:
+    packed = usual_zip(bundle)
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.writestr("other/note.txt", "x")
+    assert codes(packed) == {"VERIFY_NOT_A_BUNDLE"}
+
+
+def test_a_file_added_below_the_top_folder_is_found(bundle: Path) -> None:
+    packed = usual_zip(bundle)
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.writestr("out/release/note.txt", "x")
+    assert codes(packed) == {"VERIFY_EXTRA"}
+
+
+@pytest.mark.parametrize("where", ["before", "behind", "both", "comment", "between", "before the directory"])
+def test_bytes_that_travel_beside_the_members_are_found(bundle: Path, where: str) -> None:
+    """Every one of these is read by zipfile without a word."""
+    packed = bundle.parent / "packed.zip"
+    zip_bundle(bundle, packed)
+    assert verify(packed).files == len(files(bundle))
+    whole = packed.read_bytes()
+    if where in {"before", "behind", "both"}:
+        packed.write_bytes(b"S" * (where != "behind") + whole + b"S" * (where != "before"))
+    elif where == "comment":
+        with zipfile.ZipFile(packed, "a") as archive:
+            archive.comment = b"secret"
+    else:
+        packed.write_bytes(hidden_inside(whole, last=where == "before the directory"))
+    assert zipfile.ZipFile(packed).testzip() is None
+    assert codes(packed) == {"VERIFY_EXTRA"}
+
+
+def hidden_inside(whole: bytes, *, last: bool) -> bytes:
+    """The zip with a member its directory does not know, behind all others or, with one of them moved, among them."""
+    stream = io.BytesIO(whole)
+    with zipfile.ZipFile(stream, "a") as archive:
+        moved = archive.infolist()[-1]
+        body = archive.read(moved)
+        archive.writestr("hidden.txt", b"secret")
+        archive.filelist.pop()
+        if not last:
+            archive.filelist.remove(moved)
+            del archive.NameToInfo[moved.filename]
+            archive.writestr(moved.filename, body)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("name", ["notes", "release/notes", "notes/deeper"])
+def test_an_empty_folder_is_found_in_folder_and_zip(bundle: Path, name: str) -> None:
+    (bundle / name).mkdir(parents=True)
+    with pytest.raises(VerificationError) as caught:
+        verify(bundle)
+    assert set(caught.value.codes) == {"VERIFY_EXTRA"}
+    assert f"{name}/" in [fault.place.file for fault in caught.value.faults]
+    assert codes(usual_zip(bundle)) == {"VERIFY_EXTRA"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="named pipes are POSIX files")
+def test_a_pipe_is_found(bundle: Path) -> None:
+    os.mkfifo(bundle / "release" / "pipe")
+    assert codes(bundle) == {"VERIFY_EXTRA"}

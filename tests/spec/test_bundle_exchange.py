@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,30 @@ def test_a_link_is_followed_and_kept(tmp_path: Path) -> None:
     write(link, "new", force=True)
     assert link.is_symlink()
     assert held_text(folder) == "new"
+
+
+def test_the_places_no_result_takes_are_refused_before_they_are_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root, home, what holds the home, and a mount point; nothing below them is listed and no lock is laid there."""
+    home, mounted = tmp_path / "home" / "me", tmp_path / "disk"
+    home.mkdir(parents=True)
+    mounted.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    mount = os.path.ismount
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == mounted or mount(path))
+
+    def searched(folder: Path) -> list[str]:
+        message = f"{folder} was searched"
+        raise AssertionError(message)
+
+    monkeypatch.setattr(exchange, "foreign_files", searched)
+    for folder in (Path(tmp_path.anchor), home, home.parent, mounted):
+        with pytest.raises(UsageError) as refused, written_beside(folder, force=True):
+            pytest.fail("a work folder was given")
+        assert refused.value.codes == ("USAGE_FOLDER_PROTECTED",)
+    assert {p.name for p in tmp_path.iterdir()} == {"home", "disk"}
+    write(home / "out", "new")
+    write(mounted / "out", "new")
+    assert held_text(home / "out") == held_text(mounted / "out") == "new"
