@@ -87,8 +87,11 @@ def _estimate(
     people = {"treated": counts.treated_weight, "comparison": counts.comparison_weight}
     units = {"treated": counts.treated, "comparison": counts.comparison}
     for arm in ARMS:
-        known = people[arm] if weights else None
-        out.add(name_of("arm", arm) + suffix, size(arm, units[arm]) if known is None else known)
+        known, number = people[arm] if weights else None, units[arm]
+        if known is None and number is not None:
+            known = size(arm, number)
+        if known is not None:
+            out.add(name_of("arm", arm) + suffix, known)
     for elements in (estimate.cells, estimate.path, estimate.groups, estimate.calendar):
         for element in elements:
             for arm, number in zip(ARMS, (element.n_treated, element.n_comparison), strict=True):

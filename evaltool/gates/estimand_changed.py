@@ -57,9 +57,9 @@ def check(context: GateContext) -> GateResult:
     elif foreseen:
         sentence = Words(
             da=f"{da} i indsatsgruppen er udeladt, som planen forudså; effekten gælder de øvrige "
-            f"({number(context.headline.counts.treated, 'da')}).",
+            f"({number(context.headline.counts.treated or 0, 'da')}).",
             en=f"Left out of the treatment group: {en}, as the plan foresaw; the effect is that of the other "
-            f"{number(context.headline.counts.treated, 'en')}.",
+            f"{number(context.headline.counts.treated or 0, 'en')}.",
         )
     else:
         sentence = Words(

@@ -194,8 +194,8 @@ def _headlines(context: GateContext) -> list[Estimate]:
 def _sizes(estimate: Estimate, options: Options) -> dict[str, float]:
     """Size of either arm; of the treated only where nothing is compared."""
     counts = estimate.counts
-    treated: float = counts.treated
-    comparison: float = counts.comparison
+    treated = float("nan") if counts.treated is None else float(counts.treated)
+    comparison = float("nan") if counts.comparison is None else float(counts.comparison)
     if options.count == "weights":
         treated = treated if counts.treated_weight is None else counts.treated_weight
         comparison = comparison if counts.comparison_weight is None else counts.comparison_weight
@@ -215,11 +215,12 @@ def _detectable(context: GateContext, options: Options) -> tuple[float | None, s
         return detectable(effect.se, level=level, sides=sides, power=float(options.power)), "standard_error"
     found = context.headline
     kind = context.plan.outcome_named(found.key.outcome).kind
-    if kind != "binary" or found.kind != "effect" or min(found.counts.treated, found.counts.comparison) == 0:
+    treated, comparison = found.counts.treated, found.counts.comparison
+    if kind != "binary" or found.kind != "effect" or not treated or not comparison or not finite(effect.factor):
         return None, "unknown"
     known = found.counterfactual is not None and 0 < found.counterfactual < 1
     rate = found.counterfactual if known and found.counterfactual is not None else 0.5
-    se = rates_se(found.counts.treated, found.counts.comparison, rate=rate) * abs(effect.factor)
+    se = rates_se(treated, comparison, rate=rate) * abs(effect.factor)
     return detectable(se, level=level, sides=sides, power=float(options.power)), "normal_approximation"
 
 

@@ -8,7 +8,7 @@ from datetime import date
 
 from evaltool import registry
 from evaltool.errors import Fault, Place, RunError
-from evaltool.pipeline.estimates import build_design, headline_key, request_for
+from evaltool.pipeline.estimates import build_design, estimated, headline_key, request_for
 from evaltool.pipeline.prepare import Method
 from evaltool.records.base import Words
 from evaltool.records.design import Design
@@ -97,7 +97,7 @@ def _one_gate(evaluation: Evaluation, name: str, asked: Gate | None) -> GateResu
 
     def refit(panel: Panel) -> Estimate:
         design = build_design(plan, panel, method)
-        return method.estimator.estimate(request_for(plan, panel, method, design, key))
+        return estimated(method, request_for(plan, panel, method, design, key))
 
     return plugin.check(
         GateContext(

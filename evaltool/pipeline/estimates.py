@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from evaltool.errors import RunError
+import numpy as np
+from pydantic import ValidationError
+
+from evaltool import registry
+from evaltool.errors import Fault, Place, RunError
 from evaltool.pipeline.prepare import Method, primary_method, sensitivity_method
 from evaltool.records.design import Design
 from evaltool.records.estimate import Estimate, SecondOpinion
@@ -51,13 +55,30 @@ def request_for(
     )
 
 
+def estimated(method: Method, request: EstimationRequest) -> Estimate:
+    """What the method finds. Raises RunError (RUN_NOT_FINITE when a figure grows beyond what a number can hold)."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # the record refuses what is not finite
+            return method.estimator.estimate(request)
+    except (ValidationError, OverflowError) as error:
+        if isinstance(error, ValidationError) and not any(e["type"] == "finite_number" for e in error.errors()):
+            raise
+        raise RunError(
+            Fault(
+                code="RUN_NOT_FINITE",
+                cause=f"The result for {request.key} is not a finite number: the arithmetic left the range of numbers.",
+                fix="Check the outcome and weight columns for extreme values, or state the outcome in a larger unit.",
+                place=Place(key="estimator.method"),
+            )
+        ) from error
+
+
 def all_estimates(
     plan: EvaluationPlan, panel: Panel | None, method: Method, design: Design
 ) -> tuple[dict[EstimateKey, Estimate], dict[str, str]]:
     """The primary estimates and every pre-registered sensitivity; a sensitivity that fails is reported, not hidden."""
     found = {
-        key: method.estimator.estimate(request_for(plan, panel, method, design, key))
-        for key in _keys(plan, method, PRIMARY)
+        key: estimated(method, request_for(plan, panel, method, design, key)) for key in _keys(plan, method, PRIMARY)
     }
     failed: dict[str, str] = {}
     for index, sensitivity in enumerate(plan.sensitivity):
@@ -65,7 +86,7 @@ def all_estimates(
             other = sensitivity_method(plan, sensitivity, f"sensitivity[{index}]")
             own = design if other.design.name == method.design.name else build_design(plan, panel, other)
             for key in _keys(plan, other, sensitivity.id):
-                found[key] = other.estimator.estimate(request_for(plan, panel, other, own, key))
+                found[key] = estimated(other, request_for(plan, panel, other, own, key))
         except RunError as error:
             failed[sensitivity.id] = "; ".join(f"{f.code}: {f.cause}" for f in error.faults)
     return found, failed
@@ -85,7 +106,8 @@ def headline_key(plan: EvaluationPlan, method: Method) -> EstimateKey:
 
 
 def second_opinion(plan: EvaluationPlan, panel: Panel | None, method: Method, design: Design) -> SecondOpinion | None:
-    """The headline number by an independent path, or None where the method has no second path."""
-    if method.estimator.second_opinion is None or not plan.governance.replication:
+    """The headline number by an independent path; None where there is no such path or the gate does not apply."""
+    asked = registry.gate("second_opinion").applies(method.estimator.capabilities, plan) is None
+    if method.estimator.second_opinion is None or not asked:
         return None
     return method.estimator.second_opinion(request_for(plan, panel, method, design, headline_key(plan, method)))

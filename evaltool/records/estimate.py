@@ -40,11 +40,14 @@ class Interval(Record):
 
 
 class Counts(Record):
-    """Sizes by arm. ``weight`` sums unit weights (people) where the plan names a weight column."""
+    """Sizes by arm; None where a published figure came without them.
 
-    treated: int = Field(ge=0)
-    comparison: int = Field(ge=0)
-    observations: int = Field(ge=0)
+    ``weight`` sums unit weights (people) where the plan names a weight column.
+    """
+
+    treated: int | None = Field(ge=0)
+    comparison: int | None = Field(ge=0)
+    observations: int | None = Field(ge=0)
     treated_weight: Finite | None = None
     comparison_weight: Finite | None = None
     clusters: int | None = None
@@ -81,7 +84,8 @@ class Relative(Record):
     p_value: Finite | None = None
     """Of the test that ``interval`` inverts."""
     denominator: Literal["counterfactual", "baseline"]
-    denominator_value: Finite
+    denominator_value: Finite | None
+    """None where a share was published without what it is a share of."""
 
 
 class SeriesPoint(Record):
@@ -222,7 +226,11 @@ class Estimate(Readable, Record):
             raise ValueError(message)
         moved = 0.0 if self.observed is None else self.observed - effect
         keeps = self.relative.denominator == "baseline" or moved <= 0
-        return effect / (self.relative.denominator_value if keeps else moved)
+        below = self.relative.denominator_value if keeps else moved
+        if below is None:
+            message = f"{self.key}: the denominator was not published"
+            raise ValueError(message)
+        return effect / below
 
     def _read(self) -> Estimate:
         """Itself: everything under the names of linearmodels is read from here."""

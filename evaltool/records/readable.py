@@ -65,8 +65,8 @@ class Readable:
         return pd.DataFrame([[math.nan if estimate.se is None else estimate.se**2]], index=[name], columns=[name])
 
     @property
-    def nobs(self) -> int:
-        """Observations used."""
+    def nobs(self) -> int | None:
+        """Observations used; None where a published figure came without them."""
         return self._read().counts.observations
 
     @property

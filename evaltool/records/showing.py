@@ -103,15 +103,20 @@ def _head(estimate: Estimate) -> str:
         ("Estimand", estimate.estimand),
         ("Outcome", estimate.key.outcome),
         ("Unit", estimate.unit),
-        ("Observations", str(counts.observations)),
+        ("Observations", _size(counts.observations)),
         ("Clusters", ABSENT if counts.clusters is None else str(counts.clusters)),
-        ("Treated units", str(counts.treated)),
-        ("Comparison units", str(counts.comparison)),
+        ("Treated units", _size(counts.treated)),
+        ("Comparison units", _size(counts.comparison)),
     ]
     return "\n".join(
         f"{left + ':':15}{first:<38.38} {right + ':':18}{second}".rstrip()
         for (left, first), (right, second) in zip(pairs[::2], pairs[1::2], strict=True)
     )
+
+
+def _size(count: int | None) -> str:
+    """A count, or a dash where it was not published."""
+    return ABSENT if count is None else str(count)
 
 
 def _effect(estimate: Estimate) -> str:
@@ -125,7 +130,8 @@ def _effect(estimate: Estimate) -> str:
     if found is not None:
         lines.append(_row("relative", (found.value, found.se), found.p_value, found.interval))
         size = _figure(found.denominator_value)
-        lines.append(f"relative: divided by the {found.denominator} mean of the treated, {size}")
+        known = f", {size}" if found.denominator_value is not None else " (not published)"
+        lines.append(f"relative: divided by the {found.denominator} mean of the treated{known}")
     if estimate.absent is not None:
         lines.append(f"No standard error: {REASONS[estimate.absent]}.")
     return "\n".join(lines)

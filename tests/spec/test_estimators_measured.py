@@ -196,7 +196,7 @@ def test_peterborough_cohort_1_as_published() -> None:
 def test_without_rates_the_relative_figure_is_all_there_is() -> None:
     found = estimate(None, published(value="0.097"))
     assert found.relative is not None
-    assert (found.att, found.relative.value, found.relative.denominator_value) == (-0.097, -0.097, 1.0)
+    assert (found.att, found.relative.value, found.relative.denominator_value) == (-0.097, -0.097, None)
     assert "absolute_effect_not_published" in found.notes
 
 

@@ -232,20 +232,21 @@ def estimate(request: EstimationRequest) -> Estimate:
             interval=published.interval,
             p_value=published.p_value,
             denominator=request.estimand.denominator or "counterfactual",
-            denominator_value=1.0 if rate is None else rate,
+            denominator_value=rate,
         )
         if treated is not None and comparison is not None:
             main = _scaled(published, float(comparison), float(treated - comparison))
     absent: AbsentReason | None = "PUBLISHED_WITHOUT" if main.se is None else None
     notes = ["published_figure"]
-    if request.estimand.scale == "relative" and rate is None:
+    share_only = relative is not None and (treated is None or comparison is None)
+    if share_only:
         notes.append("absolute_effect_not_published")
     return Estimate(
         key=request.key,
         method="published.estimate",
         kind="effect",
         estimand=f"{request.estimand.target}, as published",
-        unit=request.outcome.unit.in_language("en") or request.outcome.id,
+        unit=_unit(request, share_only=share_only),
         att=main.value,
         se=main.se,
         absent=absent,
@@ -253,9 +254,11 @@ def estimate(request: EstimationRequest) -> Estimate:
         p_value=main.p_value,
         statistic=statistic_of(published.value, published.se),
         counts=Counts(
-            treated=entry.n_treated or 0,
-            comparison=entry.n_comparison or 0,
-            observations=(entry.n_treated or 0) + (entry.n_comparison or 0),
+            treated=entry.n_treated,
+            comparison=entry.n_comparison,
+            observations=None
+            if entry.n_treated is None or entry.n_comparison is None
+            else entry.n_treated + entry.n_comparison,
         ),
         observed=None if treated is None else float(treated),
         counterfactual=rate,
@@ -264,6 +267,13 @@ def estimate(request: EstimationRequest) -> Estimate:
         notes=tuple(sorted(notes)),
         source=entry.source,
     )
+
+
+def _unit(request: EstimationRequest, *, share_only: bool) -> str:
+    """The outcome's unit of measure; where only a share was published, what it is a share of."""
+    if share_only:
+        return f"share of the {request.estimand.denominator or 'counterfactual'}"
+    return request.outcome.unit.in_language("en") or request.outcome.id
 
 
 def _conventions(request: EstimationRequest, entry: Published) -> dict[str, bool | int | float | str | None]:

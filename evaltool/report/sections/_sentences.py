@@ -156,7 +156,8 @@ def size_sentences(telling: Telling) -> list[str]:
     values = {"power": power, "size": telling.scale.text(wanted)}
     if detectable <= wanted:
         return [telling.tell("size.large_enough", values)]
-    if not isinstance(needed, int) or telling.hides("arm", "treated", of=telling.headline):
+    treated = telling.headline.counts.treated
+    if not isinstance(needed, int) or treated is None or telling.hides("arm", "treated", of=telling.headline):
         return sentences
-    counts = {"needed": telling.number(needed), "n": telling.number(telling.headline.counts.treated)}
+    counts = {"needed": telling.number(needed), "n": telling.number(treated)}
     return [*sentences, telling.tell("size.needed_threshold", {**values, **counts, "unit": telling.analysed_units})]

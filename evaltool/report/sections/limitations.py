@@ -44,7 +44,7 @@ def _keys(telling: Telling) -> list[str]:
             keys += ["regression_to_mean"] if run.plan.population.selected_as_extreme else []
         keys += ["no_se"] if estimate.se is None and estimate.kind == "effect" else []
         keys += ["published"] if estimate.method.startswith("published.") else []
-        keys += ["small"] if 0 < estimate.counts.treated <= FEW else []
+        keys += ["small"] if 0 < (estimate.counts.treated or 0) <= FEW else []
         notes = dict.fromkeys(note for e in telling.estimates for note in e.notes)
         said = SAID if any(e.se is not None for e in telling.estimates) else SAID | NEEDS_ERROR
         keys += [note for note in notes if note not in said]

@@ -105,7 +105,7 @@ def _shares(telling: Telling, estimates: list[Estimate]) -> Table:
                 telling.title_of(e),
                 telling.percent(r.value),
                 interval,
-                words if RELATIVE_ONLY in e.notes else f"{telling.number(r.denominator_value)} ({words})",
+                words if r.denominator_value is None else f"{telling.number(r.denominator_value)} ({words})",
             )
         )
     return Table(
@@ -128,7 +128,7 @@ def _others(telling: Telling) -> list[Block]:
         own = e.key.specification == PRIMARY
         name = telling.say("other_bases.primary") if own else specification_title(telling, e.key.specification)
         share = telling.say("label.none") if e.relative is None else telling.percent(e.relative.value)
-        rows.append((name, telling.number(e.att), share))
+        rows.append((name, telling.say("label.none") if RELATIVE_ONLY in e.notes else telling.number(e.att), share))
     return [
         Table(
             caption=telling.say("other_bases.caption"),
@@ -148,7 +148,9 @@ def _notes(telling: Telling) -> tuple[Block, ...]:
     """Second opinion, and the source of published figures."""
     run = telling.run
     parts = []
-    if run.second_opinion is None or telling.withheld:
+    if any(gate.name == "second_opinion" and gate.verdict == "NOT_APPLICABLE" for gate in run.gates):
+        pass  # the gate table says why there is none
+    elif run.second_opinion is None or telling.withheld:
         parts.append(telling.tell("text.second_opinion_none"))
     else:
         method = f"second_route.{run.plan.estimator.method}"

@@ -49,7 +49,9 @@ def _stages(telling: Telling, facts: MatchSummary) -> tuple[Stage, ...]:
     )
     counts = telling.run.estimate.counts
     stages.append(
-        Stage(telling.say("flow.compared"), _texts(telling, (counts.treated, counts.comparison), (False, False)))
+        Stage(
+            telling.say("flow.compared"), _texts(telling, (counts.treated or 0, counts.comparison or 0), (False, False))
+        )
     )
     return tuple(stages)
 
