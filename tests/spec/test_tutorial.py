@@ -40,6 +40,7 @@ def test_a_document_is_taken_apart_as_a_shell_shows_it() -> None:
     assert typed_and_answered(text) == [("cat > a <<'E'\n\nb = 1\nE", []), ("cat a", ["", "b = 1"])]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BASH is None, reason="the tutorial is typed into a POSIX shell")
 def test_the_tutorial_prints_what_it_says(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root / "data_samples" / "into_work", tmp_path / "data_samples" / "into_work")
