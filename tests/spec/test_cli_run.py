@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+import tomllib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -151,3 +152,30 @@ def test_as_of_decides_what_is_due(home: Path, command: Command, tmp_path: Path)
     done = command("run", str(home / "plan.toml"), *arguments)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["state"] == "NOT_YET_DUE"
+
+
+def test_another_date_than_the_plans_is_told_everywhere_and_repeated(
+    finished: tuple[Path, dict[str, object]], home: Path, command: Command, tmp_path: Path
+) -> None:
+    """The money is the same; that the plan stated another day stands in the answer and in the record."""
+    _, before = finished
+    agreed = tomllib.loads((home / "plan.toml").read_text(encoding="utf-8"))["governance"]["as_of"]
+    out = tmp_path / "out"
+    done = command(
+        "run", str(home / "plan.toml"), "--out", str(out), "--as-of", "2031-01-01", "--no-report", "--format", "json"
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert (answer["state"], answer["amount"]) == (before["state"], before["amount"])
+    assert answer["reasons"] == ["UNREGISTERED_DEVIATION"]
+    record = json.loads((out / "release" / "determination.json").read_text(encoding="utf-8"))
+    assert record["deviations"] == [{"key": "governance.as_of", "agreed": str(agreed), "used": "2031-01-01"}]
+    again = command("verify", str(out), "--rerun")
+    assert again.returncode == 0, again.stderr
+    assert "IDENTICAL" in again.stdout
+
+
+def test_the_root_of_the_file_system_is_no_place_for_a_result(home: Path, command: Command) -> None:
+    done = command("run", str(home / "plan.toml"), "--out", home.anchor, "--force", timeout=60)
+    assert done.returncode == 2
+    assert "USAGE_FOLDER_PROTECTED" in done.stderr
