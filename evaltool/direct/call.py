@@ -13,6 +13,7 @@ import pandas as pd
 from evaltool import registry
 from evaltool.errors import EvaltoolError, Fault, Place, PlanError, UsageError
 from evaltool.pipeline.estimates import build_design, request_for
+from evaltool.pipeline.estimates import estimated as pipeline_estimated
 from evaltool.pipeline.prepare import Method
 from evaltool.reading.frames import ArrowFrame, FrameRoles, panel_from_frame
 from evaltool.records.base import Words
@@ -29,7 +30,7 @@ from evaltool.records.plugins import EstimationRequest
 
 Frame = pd.DataFrame | ArrowFrame
 """pandas, polars, pyarrow, or anything else with the Arrow interface."""
-NO_WINDOW = (date(1, 1, 1), date(9999, 12, 31))
+NO_WINDOW = (date(1900, 1, 1), date(2199, 12, 31))
 """A direct call states no window; nothing it uses reads one."""
 NOTHING: Mapping[str, Option] = {}
 T = TypeVar("T")
@@ -72,7 +73,7 @@ def estimated(call: Call, method: Method, design: Design, panel: Panel) -> Answe
     """The estimate on a design that stands. Raises RunError."""
     plan = plan_of(call)
     request = request_for(plan, panel, method, design, EstimateKey(outcome=plan.estimand.outcome))
-    return Answer(request=request, estimate=method.estimator.estimate(request))
+    return Answer(request=request, estimate=pipeline_estimated(method, request))
 
 
 def method_of(call: Call) -> Method:
