@@ -24,7 +24,7 @@ class Readable:
 
     def _read(self) -> Estimate:
         """The estimate to read."""
-        raise NotImplementedError
+        raise NotImplementedError  # a mixin without its record: only a subclass of ours that forgot this gets here
 
     @property
     def params(self) -> pd.Series[float]:
