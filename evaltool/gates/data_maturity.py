@@ -69,7 +69,7 @@ def check(context: GateContext) -> GateResult:
 
 def _latest(plan: EvaluationPlan) -> tuple[date, str]:
     """First day on which all outcomes that are paid or estimated may be used, and the outcome that decides it."""
-    wanted = {plan.estimand.outcome, *(rule.outcome for rule in plan.payment.rule)}
+    wanted = {plan.estimand.outcome, *plan.payment.outcomes}
     return max((plan.outcome_named(name).mature_from, name) for name in wanted)
 
 

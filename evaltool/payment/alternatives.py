@@ -10,7 +10,7 @@ from evaltool.payment.combination import Settlement, combine, settle
 from evaltool.payment.request import DecisionRequest
 from evaltool.payment.rules import RuleOutcome, Selection, apply_rules
 from evaltool.records.decision import Alternative
-from evaltool.records.plan.payment import BASES
+from evaltool.records.plan.payment import UNSTATED
 
 NEARLY = Decimal("0.1")
 """Amounts along a line agree within this share of the decided one (our own proposal)."""
@@ -50,7 +50,7 @@ def other_bases(request: DecisionRequest, outcomes: Sequence[RuleOutcome], speci
     """Every basis but the one all rules with a threshold already stand on."""
     compared = [o for o in outcomes if request.mechanisms(o.rule.mechanism).uses != "count"]
     found: list[Alternative] = []
-    for basis in BASES:
+    for basis in UNSTATED:
         if any(outcome.basis != basis for outcome in compared):
             selection = Selection(basis=basis, specification=specification)
             found.append(_what_if(request, selection, name=basis))

@@ -10,7 +10,6 @@ from evaltool.payment.trace import Value, step
 from evaltool.records.decision import TraceStep
 from evaltool.records.evidence import Evidence
 from evaltool.records.mechanism import Comparison, MechanismResult, RuleRequest
-from evaltool.records.plan.payment import BASES
 
 TIE = Decimal("1e-8")
 """Half-width of the zone round a threshold in which floating-point digits decide, in max(|estimate|, se)."""
@@ -60,8 +59,6 @@ def figure(request: RuleRequest, evidence: Evidence) -> Figure | Absent:
     ``point_estimate`` compares the point, ``lower_bound`` the bound towards "no good done";
     ``significant_and_point`` compares the point and asks besides that the lower bound exceeds zero.
     """
-    if request.basis not in BASES:
-        return Absent("basis_not_supported", request.basis)
     if request.basis != "point_estimate" and evidence.lower is None:
         return Absent("no_lower_bound", evidence.absent or str(evidence.key))
     bound = evidence.lower if request.basis == "lower_bound" else None
@@ -171,5 +168,5 @@ def only_figure(request: RuleRequest) -> Figure | Absent:
     if request.rule.inclusive is None:
         return Absent("inclusive_not_stated", request.rule.id)
     if not request.evidence:
-        return Absent("no_estimate", request.rule.outcome)
+        return Absent("no_estimate", request.rule.subject)
     return figure(request, request.evidence[0])

@@ -87,14 +87,14 @@ def decide(request: DecisionRequest) -> Decision:
 
 def _paid_on(request: DecisionRequest) -> list[Evidence]:
     """The primary estimates of every outcome a rule pays on."""
-    paid = {rule.outcome for rule in request.plan.payment.rule}
+    paid = set(request.plan.payment.outcomes)
     return [e for e in request.evidence if e.key.outcome in paid and e.key.specification == PRIMARY]
 
 
 def _due(request: DecisionRequest, minutes: Minutes) -> Halt | None:
     """Step 1: a monitoring plan never decides; the stated date must have come and every outcome be final."""
     plan = request.plan
-    paid = sorted({rule.outcome for rule in plan.payment.rule})
+    paid = sorted(plan.payment.outcomes)
     mature = max(plan.outcome_named(name).mature_from for name in paid)
     detail: dict[str, Value] = {
         "as_of": request.as_of.isoformat(),

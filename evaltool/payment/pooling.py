@@ -63,7 +63,7 @@ def _tie_end(weights: tuple[Decimal, ...], evidence: tuple[Evidence, ...], *, up
 def _as_evidence(request: RuleRequest, value: Decimal, lower: Decimal | None, error: Decimal | None) -> Evidence:
     """The pooled figure as an estimate of its own."""
     return Evidence(
-        key=EstimateKey(outcome=request.rule.outcome, cohort=POOLED),
+        key=EstimateKey(outcome=request.rule.subject, cohort=POOLED),
         kind=request.evidence[0].kind,
         point=value,
         lower=lower,

@@ -144,7 +144,7 @@ def _trial(plan: EvaluationPlan, subject: _Subject, method: Method) -> list[Faul
     names = tuple(cohort.id for cohort in plan.population.cohort)
     weights = {cohort.id: cohort.weight for cohort in plan.population.cohort}
     tested = names if subject.plugin.per_cohort else (ALL,)
-    evidence = tuple(_made_up(rule.outcome, name, weights.get(name), method) for name in tested)
+    evidence = tuple(_made_up(rule.subject, name, weights.get(name), method) for name in tested)
     with stated_context():
         result = subject.plugin.pay(
             RuleRequest(rule=rule, terms=subject.terms, basis=basis, evidence=evidence, cohorts=names)

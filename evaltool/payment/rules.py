@@ -77,10 +77,10 @@ def evidence_for(
     is). A specification that re-estimates other outcomes only leaves this rule on its primary estimates; one
     that covers fewer cohorts than the primary is absent.
     """
-    primary = _ordered(request, rule.outcome, plugin, PRIMARY)
+    primary = _ordered(request, rule.subject, plugin, PRIMARY)
     if specification == PRIMARY:
         return primary
-    found = _ordered(request, rule.outcome, plugin, specification)
+    found = _ordered(request, rule.subject, plugin, specification)
     if found:
         return found if len(found) >= len(primary) else ()
     return primary if any(item.key.specification == specification for item in request.evidence) else ()

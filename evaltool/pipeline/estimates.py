@@ -24,7 +24,7 @@ def build_design(plan: EvaluationPlan, panel: Panel | None, method: Method) -> D
 
 def _keys(plan: EvaluationPlan, method: Method, specification: str) -> tuple[EstimateKey, ...]:
     """One key per paid outcome (the headline first) and cohort that has a figure so far."""
-    outcomes = dict.fromkeys((plan.estimand.outcome, *(rule.outcome for rule in plan.payment.rule)))
+    outcomes = dict.fromkeys((plan.estimand.outcome, *plan.payment.outcomes))
     per_cohort = method.estimator.capabilities.per_cohort and plan.population.cohort
     cohorts = [c.id for c in plan.population.cohort] if per_cohort else [ALL]
     if per_cohort and method.estimator.cohorts is not None:

@@ -17,7 +17,6 @@ from evaltool.errors import Fault, Place, did_you_mean
 from evaltool.reading.plan_data_rules import DATA_RULES
 from evaltool.records.decision import REASONS
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
-from evaltool.records.plan.payment import BASES
 
 WEIGHT_TOLERANCE = Decimal("1e-12")
 """Cohort weights may be thirds written with many digits; they must sum to one within this."""
@@ -194,19 +193,9 @@ def _headline(plan: EvaluationPlan) -> Iterable[Fault]:
 def _rules(plan: EvaluationPlan) -> Iterable[Fault]:
     """Every rule pays on an outcome that exists."""
     for number, rule in enumerate(plan.payment.rule):
-        yield from _known_outcome(plan, rule.outcome, f"payment.rule[{number}].outcome")
-
-
-def _bases(plan: EvaluationPlan) -> Iterable[Fault]:
-    """The basis is one this version can decide on."""
-    for number, rule in enumerate(plan.payment.rule):
-        if rule.basis is not None and rule.basis not in BASES:
-            yield Fault(
-                code="PLAN_BASIS_NOT_AVAILABLE",
-                cause=f"This version cannot decide on the basis '{rule.basis}'.",
-                fix=f"Use one of: {', '.join(BASES)}.",
-                place=Place(key=f"payment.rule[{number}].basis"),
-            )
+        for name in rule.outcomes:
+            key = "outcome" if name == rule.outcome else "terms"
+            yield from _known_outcome(plan, name, f"payment.rule[{number}].{key}")
 
 
 def _caps(plan: EvaluationPlan) -> Iterable[Fault]:
@@ -321,7 +310,6 @@ RULES: tuple[PlanRule, ...] = tuple(
         ("estimand outcome", _headline),
         ("payment", _rule_ids),
         ("payment", _previous),
-        ("payment", _bases),
         ("payment", _caps),
         ("payment outcome", _rules),
         ("gate", _gates),

@@ -64,6 +64,20 @@ def plain(value: object) -> Json:  # noqa: PLR0911 - one return per kind of valu
     raise TypeError(message)
 
 
+def stated(value: object) -> object:
+    """``value`` without the fields of records that equal their default; what is left says what was stated."""
+    if isinstance(value, BaseModel):
+        fields = type(value).model_fields
+        return {
+            info.alias or name: stated(getattr(value, name))
+            for name, info in fields.items()
+            if info.is_required() or getattr(value, name) != info.get_default(call_default_factory=True)
+        }
+    if isinstance(value, Mapping):
+        return {key: stated(item) for key, item in value.items()}
+    return tuple(stated(item) for item in value) if isinstance(value, tuple) else value
+
+
 def canonical_json(value: object) -> bytes:
     """UTF-8 JSON with sorted keys, two-space indent and a final newline: one value, one byte string."""
     return (json.dumps(plain(value), ensure_ascii=False, allow_nan=False, sort_keys=True, indent=2) + "\n").encode()

@@ -54,6 +54,7 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 
 TEXT_VALUES = frozenset(
     {
+        *("part", "parts", "required", "route", "offset_for", "clause", "correlation_from", "by_name"),
         *("rule", "mechanism", "outcome", "basis", "cohort", "specification", "kind", "operator"),
         *("mode", "tier", "reason", "reasons", "detail", "action", "payer", "level", "manifest", "assumption"),
         *("as_of", "decide_from", "mature_from", "purpose", "state", "seal", "names", "fallback", "why"),
@@ -103,10 +104,10 @@ class StepRecord(Record):
 
 
 class Alternative(Record):
-    """What another basis, or another pre-registered specification, would have decided."""
+    """What another basis, another pre-registered specification or another feasible estimator would have decided."""
 
     name: Slug
-    kind: Literal["basis", "specification"]
+    kind: Literal["basis", "specification", "estimator"]
     state: State | None
     """None when it cannot be computed; ``absent`` says why."""
     amount: Exact | None
@@ -121,6 +122,35 @@ class PayerShare(Record):
     level: Text
     share: Exact
     amount: Exact
+
+
+class PossibleAmount(Record):
+    """One amount that could have come out, with its probability under the estimate's uncertainty."""
+
+    amount: Exact
+    probability: Exact
+
+
+class AmountUncertainty(Record):
+    """How the amount triggered varies with the estimates' own uncertainty, everything else as it is.
+
+    The estimates move together through ``draws`` equally probable quantiles of their errors, which makes the spread as
+    wide as it can be where several outcomes are paid on.
+    """
+
+    draws: int
+    expected: Exact
+    sd: Exact
+    level: Exact
+    lower: Exact
+    upper: Exact
+    """Central interval of the amount with probability ``level``."""
+    nothing: Exact
+    """Probability that nothing is triggered."""
+    full: Exact
+    """Probability that the top amount is triggered."""
+    amounts: tuple[PossibleAmount, ...]
+    """Distinct amounts, ascending; where payment follows a line, ten equal groups by their mean."""
 
 
 class Decision(Record):
@@ -145,3 +175,7 @@ class Decision(Record):
     """The threshold nearest to the estimate, in the direction of good."""
     distance: Exact | None = None
     """Estimate minus that threshold."""
+    distance_money: Exact | None = None
+    """What would be triggered just beyond that threshold, minus what is triggered."""
+    uncertainty: AmountUncertainty | None = None
+    """None where no estimate paid on has a standard error."""

@@ -25,6 +25,13 @@ class EstimateKey(Record):
         return f"{self.outcome}/{self.cohort}/{self.specification}"
 
 
+class Exceeded(Record):
+    """The value that the effect exceeds with a stated probability, given what was believed and what was estimated."""
+
+    probability: Exact
+    value: Exact
+
+
 class Evidence(Record):
     """One estimate as a payment rule sees it.
 
@@ -45,6 +52,14 @@ class Evidence(Record):
     """True for verified counts, which compare with thresholds without tolerance."""
     units: int | None = None
     """People or units behind the figure, for tariffs and pooled weights."""
+    observed: Exact | None = None
+    """Mean outcome of the treated in the outcome's own sign, against which an agreed rate may stand."""
+    posterior: tuple[Exceeded, ...] = ()
+    """What the effect exceeds with each probability a rule asks for, given prior and estimate."""
+    counts: tuple[Exact, ...] = ()
+    """Verified units of each person or unit, in the order of the roster; never written to a release."""
+    spread: tuple[Exact, ...] = ()
+    """Quantiles of the estimate's uncertainty about ``point``, at ``(k − ½)/K``, for the distribution of the amount."""
     weight: Exact | None = None
     """Agreed weight of the cohort in a pooled test."""
     absent: Text | None = None
@@ -52,6 +67,15 @@ class Evidence(Record):
     tie_lower: Exact | None = None
     """Smallest value ``point`` takes over the choices between equals that a design leaves open; None without any."""
     tie_upper: Exact | None = None
+
+    def shifted(self, by: Decimal) -> Evidence:
+        """The same evidence had the estimate come out ``by`` higher: point, bounds and posterior move together."""
+        moved = {
+            name: value + by for name, value in (("lower", self.lower), ("upper", self.upper)) if value is not None
+        }
+        ties = dict.fromkeys(("tie_lower", "tie_upper"))
+        posterior = tuple(e.model_copy(update={"value": e.value + by}) for e in self.posterior)
+        return self.model_copy(update={**moved, **ties, "point": self.point + by, "posterior": posterior})
 
     @property
     def significant(self) -> bool | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Literal
+
+from pydantic import Field
 
 from evaltool.records.base import Exact, Record, Text
 from evaltool.records.decision import TraceStep
@@ -25,6 +28,19 @@ class RuleRequest:
     evidence: tuple[Evidence, ...]
     cohorts: tuple[str, ...] = ()
     """Ids of the plan's cohorts, in the plan's order."""
+    outcomes: Mapping[str, Evidence] = field(default_factory=dict)
+    """The estimate of every outcome the rule names, by outcome, where there is one for all cohorts."""
+    specifications: Mapping[str, Evidence] = field(default_factory=dict)
+    """The estimate of the rule's own outcome under every specification its terms name."""
+    covariances: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
+    """Covariance of two of ``specifications``, by their names in order, where it is known."""
+    parts: Mapping[str, MechanismResult] = field(default_factory=dict)
+    """What the rules it names triggered, each under its own cap."""
+    payers: tuple[str, ...] = ()
+    """Names of the authorities, in the plan's order."""
+    as_of: date | None = None
+    pooled_only: bool = False
+    """Whether the contract's fallback leaves only the pooled test of the cohorts."""
 
 
 class Comparison(Record):
@@ -55,6 +71,8 @@ class MechanismResult(Record):
     tier: Tier
     maximum: Exact | None
     capped: bool = False
+    by_payer: dict[str, Exact] = Field(default_factory=dict)
+    """Where the mechanism itself says which authority owes what: amounts by name, summing to ``amount``."""
     trace: tuple[TraceStep, ...]
     comparisons: tuple[Comparison, ...] = ()
     absent: Text | None = None
@@ -67,8 +85,8 @@ class MechanismPlugin:
     name: str
     title: str
     terms: type[Record]
-    uses: Literal["effect", "count", "any"]
-    """Whether it pays on an effect with a threshold, or on verified units."""
+    uses: Literal["effect", "count", "any", "parts"]
+    """Whether it pays on an effect with a threshold, on verified units, or only on what other rules trigger."""
     pay: Callable[[RuleRequest], MechanismResult]
     maximum: Callable[[Record], Decimal | None]
     thresholds: Callable[[Record], tuple[Decimal, ...]]

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from evaltool.records.base import Record, Text
+from evaltool.records.base import Finite, Record, Text
 from evaltool.records.decision import Decision
 from evaltool.records.design import DesignSummary
 from evaltool.records.estimate import Estimate, SecondOpinion
@@ -37,6 +37,14 @@ class Deviation(Record):
     used: Text
 
 
+class Covariance(Record):
+    """Sampling covariance of two estimates of one run, on the absolute scale, for agreed blends."""
+
+    first: EstimateKey
+    second: EstimateKey
+    value: Finite
+
+
 class Run(Record):
     """One evaluation. ``estimates`` are keyed by (outcome, cohort, specification), sorted by key.
 
@@ -54,6 +62,9 @@ class Run(Record):
     estimates: tuple[Estimate, ...]
     failed_specifications: dict[str, Text] = Field(default_factory=dict)
     """Pre-registered sensitivities that could not be estimated, with the reason."""
+    infeasible: dict[str, Text] = Field(default_factory=dict)
+    """Other methods that could not be applied to these data, with the reason."""
+    covariances: tuple[Covariance, ...] = ()
     second_opinion: SecondOpinion | None
     gates: tuple[GateResult, ...]
     decision: Decision

@@ -102,7 +102,7 @@ def _refused(request: RuleRequest, terms: Terms) -> Absent | None:
         return Absent("cohorts_not_planned", request.rule.id)
     if len(terms.amounts(len(request.cohorts))) != len(request.cohorts):
         return Absent("cohort_amounts_mismatch", request.rule.id)
-    return None if request.evidence else Absent("no_estimate", request.rule.outcome)
+    return None if request.evidence else Absent("no_estimate", request.rule.subject)
 
 
 def _open(

@@ -29,7 +29,7 @@ def pay(request: RuleRequest) -> MechanismResult:
     """Price times verified units, within units and cap. Less than no units pays nothing."""
     terms = terms_as(Terms, request.terms)
     if not request.evidence:
-        return absent_result(request, Absent("no_estimate", request.rule.outcome))
+        return absent_result(request, Absent("no_estimate", request.rule.subject))
     found = figure(request, request.evidence[0])
     if isinstance(found, Absent):
         return absent_result(request, found)

@@ -103,7 +103,7 @@ def no_maturity(reading: Reading) -> Iterable[Finding]:
 def decides_before_mature(reading: Reading) -> Iterable[Finding]:
     """LINT_DECIDES_BEFORE_MATURE: a decision is promised before its figures are final."""
     plan = reading.plan
-    paid = {rule.outcome for rule in plan.payment.rule} if reading.decides else set()
+    paid = set(plan.payment.outcomes) if reading.decides else set()
     for outcome in plan.outcome:
         if outcome.id in paid and plan.governance.decide_from < outcome.mature_from:
             sentence = (

@@ -74,7 +74,7 @@ def below_detectable(reading: Reading) -> Iterable[Finding]:
     kinds = {outcome.id: outcome.kind for outcome in plan.outcome}
     for item in reading.rules:
         positive = [threshold for threshold in item.plugin.thresholds(item.terms) if threshold > 0]
-        if kinds.get(item.rule.outcome) == "binary" and positive and float(min(positive)) < smallest:
+        if kinds.get(item.rule.outcome or "") == "binary" and positive and float(min(positive)) < smallest:
             sentence = (
                 f"Rule '{item.rule.id}' pays from {min(positive)}, but {size} people can show an effect of about "
                 f"{smallest:.2f} at the least ({POWER:.0%} power, as many in the comparison, 50 % outcome)."

@@ -92,18 +92,34 @@ class Gate(Record):
     signed_by: Text | None = None
 
 
+class BlendPart(Record):
+    """One of the estimates that are blended: ``primary`` or the id of a ``[[sensitivity]]``, and its weight."""
+
+    specification: Slug
+    weight: Annotated[Agreed, Field(gt=0, le=1)]
+
+
 class Fallback(Record):
     """``[[fallback]]``: what was agreed to happen when a gate blocks."""
 
     on: tuple[Text, ...] = Field(min_length=1)
     """Reason codes."""
-    action: Literal["hold", "pay_floor", "expert", "refuse", "other_estimator"]
+    action: Literal["hold", "pay_floor", "expert", "refuse", "other_estimator", "blend", "pooled_test", "fixed_rate"]
     """``hold``, ``expert`` and ``refuse`` leave the payment undecided (never NO_PAYMENT); ``pay_floor`` pays
-    ``amount``; ``other_estimator`` decides on a pre-registered ``[[sensitivity]]``."""
+    ``amount``; ``other_estimator`` decides on a pre-registered ``[[sensitivity]]``, ``blend`` on a weighted mean of
+    several; ``pooled_test`` decides on the weighted mean of all cohorts; ``fixed_rate`` on the treated against an
+    agreed counterfactual ``rate``."""
     amount: Annotated[Agreed, Field(ge=0)] | None = None
     """For ``pay_floor``."""
     specification: Slug | None = None
     """For ``other_estimator``: id of the ``[[sensitivity]]`` whose estimate is used instead."""
+    blend: tuple[BlendPart, ...] = ()
+    """For ``blend``: estimates and weights, which sum to one."""
+    correlation: Annotated[Agreed, Field(ge=-1, le=1)] | None = None
+    """For ``blend``: agreed correlation of the estimates; without it the covariance is computed where the methods
+    give influence values, else one is used, which makes the standard error as large as it can be."""
+    rate: Agreed | None = None
+    """For ``fixed_rate``: the agreed mean outcome of the treated without the intervention."""
 
 
 class Sensitivity(Record):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
-from evaltool.records.base import Record, seal_of, whole
+from evaltool.records.base import Record, seal_of, stated, whole
 from evaltool.records.plan.analysis import (
     Design,
     Estimand,
@@ -19,6 +19,7 @@ from evaltool.records.plan.analysis import (
     Sensitivity,
 )
 from evaltool.records.plan.data import Column, Data, Disclosure, Role
+from evaltool.records.plan.money import BudgetGain, Expectation, Investment, Prior
 from evaltool.records.plan.payment import Payment
 from evaltool.records.plan.programme import Governance, Parties, Population, Programme
 
@@ -46,6 +47,10 @@ class EvaluationPlan(Record):
     gate: tuple[Gate, ...] = ()
     fallback: tuple[Fallback, ...] = ()
     payment: Payment
+    budget_gain: tuple[BudgetGain, ...] = ()
+    investment: Investment | None = None
+    prior: tuple[Prior, ...] = ()
+    expectation: tuple[Expectation, ...] = ()
     sensitivity: tuple[Sensitivity, ...] = ()
     disclosure: Disclosure = Disclosure()
     governance: Governance
@@ -70,8 +75,12 @@ class EvaluationPlan(Record):
 
     @property
     def seal(self) -> str:
-        """Hexadecimal sha256 of the plan's canonical JSON."""
-        return seal_of(self)
+        """Hexadecimal sha256 of the canonical JSON of what the plan states.
+
+        A field left at its default is left out, whether it was written or not: tables that later versions add do not
+        break the seals of plans that never used them.
+        """
+        return seal_of(stated(self))
 
     def columns(self, role: Role) -> tuple[Column, ...]:
         """The declared columns with ``role``, in the plan's order."""
@@ -81,6 +90,10 @@ class EvaluationPlan(Record):
         """The first declared column with ``role``, or None."""
         found = self.columns(role)
         return found[0] if found else None
+
+    def prior_of(self, outcome_id: str) -> Prior | None:
+        """What was believed of an outcome's effect beforehand, or None."""
+        return next((prior for prior in self.prior if prior.outcome == outcome_id), None)
 
     def outcome_named(self, outcome_id: str) -> Outcome:
         """The outcome with this id. Raises KeyError when none has it."""

@@ -87,6 +87,13 @@ class Population(Record):
     cohort: tuple[Cohort, ...] = ()
 
 
+class Clause(Record):
+    """``[[governance.clause]]``: what the parties agreed to do in a case they foresaw (a shock, a variation)."""
+
+    id: Slug
+    text: Words
+
+
 class Governance(Record):
     """``[governance]``: the stated clock, when a decision is due, and what happens in a dispute."""
 
@@ -98,6 +105,7 @@ class Governance(Record):
     """``monitoring`` reports numbers and never decides."""
     dispute_days: int = Field(default=30, ge=0, le=3650)
     expert: Text | None = None
+    clause: tuple[Clause, ...] = ()
     replication: bool = True
     tolerance: Annotated[Agreed, Field(ge=0, le=Decimal("0.01"))] = Decimal("1e-8")
     """Largest accepted difference between two computations, as a multiple of max(|effect|, standard error)."""
