@@ -33,7 +33,7 @@ class Figure:
     high: Decimal
     rounded: bool
     lower: Decimal | None
-    """Lower bound that must exceed zero; None when the basis asks for no significance."""
+    """What must exceed zero besides: the lower bound, or the room left inside the margin; None when nothing must."""
     tolerance: Decimal
     trace: tuple[TraceStep, ...]
     over_ties: tuple[TieEnd, ...] = ()
@@ -57,13 +57,14 @@ def figure(request: RuleRequest, evidence: Evidence) -> Figure | Absent:
     """The figure of ``evidence`` on the request's basis, or why there is none.
 
     ``point_estimate`` compares the point, ``lower_bound`` the bound towards "no good done";
-    ``significant_and_point`` compares the point and asks besides that the lower bound exceeds zero.
+    ``significant_and_point`` compares the point and asks besides that the lower bound exceeds zero; ``probability``
+    compares the value that the effect exceeds with the agreed probability, given prior and estimate; ``equivalence``
+    compares the point and asks besides that the whole interval lies inside the agreed margin on both sides of zero.
     """
-    if request.basis != "point_estimate" and evidence.lower is None:
-        return Absent("no_lower_bound", evidence.absent or str(evidence.key))
-    bound = evidence.lower if request.basis == "lower_bound" else None
-    before = evidence.point if bound is None else bound
-    significance = evidence.lower if request.basis == "significant_and_point" else None
+    before = _before(request, evidence)
+    if isinstance(before, Absent):
+        return before
+    besides = _besides(request, evidence, Decimal(0))
     tolerance = Decimal(0) if evidence.is_exact else TIE * max(abs(before), evidence.standard_error or Decimal(0))
     rule, cohort = request.rule.id, evidence.key.cohort
     trace = [step("rule.basis_value", {"rule": rule, "cohort": cohort, "basis": request.basis, "value": before})]
@@ -73,30 +74,59 @@ def figure(request: RuleRequest, evidence: Evidence) -> Figure | Absent:
         value, low, high = (round_places(v, rounding.places, rounding.mode) for v in (value, low, high))
         stated: dict[str, Value] = {"before": before, "places": rounding.places, "mode": rounding.mode, "after": value}
         trace.append(step("rule.estimate_rounding", {"rule": rule, "cohort": cohort, **stated}))
-    if significance is not None:
-        found: dict[str, Value] = {
-            "rule": rule,
-            "cohort": cohort,
-            "lower": significance,
-            "significant": significance > 0,
-        }
-        trace.append(step("rule.significance", found))
+    trace += _conditions(request, evidence, besides)
     return Figure(
         cohort=cohort,
         value=value,
         low=low,
         high=high,
         rounded=rounding is not None,
-        lower=significance,
+        lower=besides,
         tolerance=tolerance,
         trace=tuple(trace),
-        over_ties=_over_ties(request, evidence, before, significance),
+        over_ties=_over_ties(request, evidence, before),
     )
 
 
-def _over_ties(
-    request: RuleRequest, evidence: Evidence, before: Decimal, significance: Decimal | None
-) -> tuple[TieEnd, ...]:
+def _before(request: RuleRequest, evidence: Evidence) -> Decimal | Absent:
+    """The figure on the request's basis before any rounding, or why there is none."""
+    if request.basis == "probability":
+        found = [e.value for e in evidence.posterior if e.probability == request.rule.probability]
+        return found[0] if found else Absent("no_posterior", evidence.absent or str(evidence.key))
+    if request.basis == "equivalence" and request.rule.margin is None:
+        return Absent("margin_not_stated", request.rule.id)
+    if request.basis == "equivalence" and evidence.upper is None:
+        return Absent("no_lower_bound", evidence.absent or str(evidence.key))
+    if request.basis != "point_estimate" and evidence.lower is None:
+        return Absent("no_lower_bound", evidence.absent or str(evidence.key))
+    return evidence.lower if request.basis == "lower_bound" and evidence.lower is not None else evidence.point
+
+
+def _besides(request: RuleRequest, evidence: Evidence, moved: Decimal) -> Decimal | None:
+    """What must exceed zero besides, had the estimate come out ``moved`` higher; None when the basis asks nothing."""
+    if evidence.lower is None:
+        return None
+    if request.basis == "significant_and_point":
+        return evidence.lower + moved
+    if request.basis == "equivalence" and request.rule.margin is not None and evidence.upper is not None:
+        return request.rule.margin - max(abs(evidence.lower + moved), abs(evidence.upper + moved))
+    return None
+
+
+def _conditions(request: RuleRequest, evidence: Evidence, besides: Decimal | None) -> list[TraceStep]:
+    """The steps that say how sure the basis asks to be."""
+    named: dict[str, Value] = {"rule": request.rule.id, "cohort": evidence.key.cohort}
+    if request.basis == "probability":
+        return [step("rule.probability", {**named, "probability": request.rule.probability})]
+    if besides is None:
+        return []
+    if request.basis == "significant_and_point":
+        return [step("rule.significance", {**named, "lower": besides, "significant": besides > 0})]
+    stated: dict[str, Value] = {"lower": evidence.lower, "upper": evidence.upper, "margin": request.rule.margin}
+    return [step("rule.equivalence", {**named, **stated, "inside": besides > 0})]
+
+
+def _over_ties(request: RuleRequest, evidence: Evidence, before: Decimal) -> tuple[TieEnd, ...]:
     """The figure at both ends of the point's range over choices between equals; bounds move with the point."""
     ends = []
     for end in (evidence.tie_lower, evidence.tie_upper):
@@ -105,7 +135,7 @@ def _over_ties(
         moved = end - evidence.point
         rounding = request.rule.estimate_rounding
         value = before + moved if rounding is None else round_places(before + moved, rounding.places, rounding.mode)
-        ends.append(TieEnd(value=value, lower=None if significance is None else significance + moved))
+        ends.append(TieEnd(value=value, lower=_besides(request, evidence, moved)))
     return tuple(ends)
 
 

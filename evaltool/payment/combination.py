@@ -1,19 +1,25 @@
-"""From what the rules triggered to what is paid: sum, caps, offset, earlier payments, rounding, payers (step 5)."""
+"""From what the rules triggered to what is paid: sum, caps, offset, earlier payments, rounding, payers (step 5).
+
+Rules that are part of another pay through it; the others are added, or joined as ``payment.combine`` says.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
-from evaltool.payment.arithmetic import round_quantum, split
-from evaltool.payment.rules import RuleOutcome
+from evaltool.payment.arithmetic import round_places, round_quantum, split
+from evaltool.payment.joining import How, join
+from evaltool.payment.rules import RuleOutcome, after_cap
 from evaltool.payment.trace import Value, step
 from evaltool.records.decision import Flag, PayerShare, State, TraceStep
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
 from evaltool.records.plan.payment import Payment
 
 ZERO = Decimal(0)
+SHOWN = 12
+"""Decimals of a payer's share where rules, not the contract, say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,10 @@ class Entitlement:
     carried_forward: bool
     capped: bool
     trace: tuple[TraceStep, ...]
+    offset: Decimal = ZERO
+    """What rules deduct themselves, after the contract's cap."""
+    by_payer: Mapping[str, Decimal] = field(default_factory=dict)
+    """What rules say each payer owes; the rest of the amount is shared as agreed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +51,11 @@ class Settlement:
     trace: tuple[TraceStep, ...]
 
 
-def combine(outcomes: Sequence[RuleOutcome]) -> Entitlement:
-    """The sum of the rules, each under its own cap."""
-    total, top, full, capped = ZERO, ZERO, True, False
-    open_ended = False
+def combine(outcomes: Sequence[RuleOutcome], how: How = "sum") -> Entitlement:
+    """The rules that are no part of another, joined as the contract says, each under its own cap."""
     trace: list[TraceStep] = []
     for outcome in outcomes:
         rule, result = outcome.rule, outcome.result
-        after = result.amount if rule.cap is None else min(result.amount, rule.cap)
-        tops = [limit for limit in (result.maximum, rule.cap) if limit is not None]
-        capped = capped or result.capped or after < result.amount
-        full = full and after > 0 and (not tops or after >= min(tops))
-        open_ended = open_ended or not tops
-        top += min(tops, default=ZERO)
-        total += after
         values: dict[str, Value] = {
             "rule": rule.id,
             "amount": result.amount,
@@ -63,15 +64,20 @@ def combine(outcomes: Sequence[RuleOutcome]) -> Entitlement:
         }
         trace += [*result.trace, step("rule.amount", values)]
         if rule.cap is not None:
+            after = min(result.amount, rule.cap)
             trace.append(step("rule.cap", {"rule": rule.id, "cap": rule.cap, "before": result.amount, "after": after}))
-    trace.append(step("combine.sum", {"rules": len(outcomes), "amount": total}))
+    leading = {outcome.rule.id: after_cap(outcome) for outcome in outcomes if outcome.leading}
+    joined = join(None, how, leading)
+    summed = step("combine.sum", {"rules": len(leading), "amount": joined.amount})
     return Entitlement(
-        amount=total,
-        top=None if open_ended else top,
-        full=full,
-        carried_forward=any(outcome.result.tier == "carried_forward" for outcome in outcomes),
-        capped=capped,
-        trace=tuple(trace),
+        amount=joined.amount,
+        top=joined.maximum,
+        full=joined.tier == "full",
+        carried_forward=any(one.tier == "carried_forward" for one in leading.values()),
+        capped=joined.capped,
+        trace=(*trace, *((summed,) if how == "sum" else joined.trace)),
+        offset=joined.offset,
+        by_payer=joined.by_payer,
     )
 
 
@@ -90,12 +96,12 @@ def settle(plan: EvaluationPlan, entitled: Entitlement) -> Settlement:
         trace.append(step("cap.contract", {"cap": payment.cap, "before": entitled.amount, "after": capped}))
     triggered = _rounded(payment, capped, maximum)
     state = _state(capped if triggered > 0 else ZERO, maximum, entitled)
-    due, flags, reduced = _net(payment, capped, state)
+    due, flags, reduced = _net(payment, capped, min(entitled.offset, max(ZERO, capped)), state)
     trace += reduced
     amount = _rounded(payment, due, None if maximum is None else max(maximum, ZERO))
     rounding = {"quantum": payment.quantum, "mode": payment.rounding, "before": due, "after": amount}
     trace.append(step("rounding", rounding))
-    per_payer = _per_payer(plan, amount)
+    per_payer = _per_payer(plan, amount, entitled)
     trace += [
         step("split", {"payer": p.payer, "level": p.level, "share": p.share, "amount": p.amount}) for p in per_payer
     ]
@@ -112,12 +118,17 @@ def _state(capped: Decimal, maximum: Decimal | None, entitled: Entitlement) -> S
     return "CARRIED_FORWARD" if entitled.carried_forward else "NO_PAYMENT"
 
 
-def _net(payment: Payment, capped: Decimal, state: State) -> tuple[Decimal, tuple[Flag, ...], list[TraceStep]]:
-    """What is left after offset and earlier payments, with flags and trace."""
+def _net(
+    payment: Payment, capped: Decimal, own: Decimal, state: State
+) -> tuple[Decimal, tuple[Flag, ...], list[TraceStep]]:
+    """What is left after the rules' own offsets, the contract's and earlier payments, with flags and trace."""
     trace: list[TraceStep] = []
-    entitlement = max(ZERO, capped - payment.offset)
+    netted = capped - own
+    entitlement = max(ZERO, netted - payment.offset)
+    if own > 0:
+        trace.append(step("offset.rules", {"offset": own, "before": capped, "after": netted}))
     if payment.offset > 0:
-        trace.append(step("offset", {"offset": payment.offset, "before": capped, "after": entitlement}))
+        trace.append(step("offset", {"offset": payment.offset, "before": netted, "after": entitlement}))
     paid = sum((previous.amount for previous in payment.previous), ZERO)
     due = max(ZERO, entitlement - paid)
     flags: list[Flag] = []
@@ -127,8 +138,10 @@ def _net(payment: Payment, capped: Decimal, state: State) -> tuple[Decimal, tupl
     if capped > 0 and due == 0:
         flags.append("NET_ZERO_AFTER_OFFSET")
     if paid > entitlement and state != "CARRIED_FORWARD":
-        flags.append("CLAWBACK_DUE")
-        trace.append(step("clawback", {"paid": paid, "entitlement": entitlement, "excess": paid - entitlement}))
+        over: dict[str, Value] = {"paid": paid, "entitlement": entitlement, "excess": paid - entitlement}
+        if payment.clawback == "agreed":
+            flags.append("CLAWBACK_DUE")
+        trace.append(step("clawback" if payment.clawback == "agreed" else "kept", over))
     return due, tuple(flags), trace
 
 
@@ -140,11 +153,20 @@ def _rounded(payment: Payment, due: Decimal, ceiling: Decimal | None) -> Decimal
     return amount
 
 
-def _per_payer(plan: EvaluationPlan, amount: Decimal) -> tuple[PayerShare, ...]:
-    """Each authority's part, to the last øre."""
+def _per_payer(plan: EvaluationPlan, amount: Decimal, entitled: Entitlement) -> tuple[PayerShare, ...]:
+    """Each authority's part, to the last øre: by the agreed shares, or by what rules say that each owes."""
     authorities = plan.parties.authorities
-    parts = split(amount, [authority.share for authority in authorities], plan.payment.quantum)
+    shares = [authority.share for authority in authorities]
+    if entitled.amount > 0 and entitled.by_payer:
+        shared = entitled.amount - sum(entitled.by_payer.values(), ZERO)
+        owed = [entitled.by_payer.get(a.name, ZERO) + shared * a.share for a in authorities]
+        shares = [part / entitled.amount for part in owed]
+    parts = split(amount, shares, plan.payment.quantum)
     return tuple(
-        PayerShare(payer=authority.name, level=authority.level, share=authority.share, amount=part)
-        for authority, part in zip(authorities, parts, strict=True)
+        PayerShare(
+            payer=authority.name, level=authority.level, share=round_places(share, SHOWN, "half_even"), amount=part
+        )
+        if entitled.by_payer
+        else PayerShare(payer=authority.name, level=authority.level, share=share, amount=part)
+        for authority, share, part in zip(authorities, shares, parts, strict=True)
     )

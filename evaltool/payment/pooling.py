@@ -39,7 +39,7 @@ def pool(request: RuleRequest, *, equal_weights: bool) -> tuple[Figure, tuple[Tr
     value = summed / total
     ends = [_tie_end(weights, request.evidence, upper=upper) for upper in (False, True)]
     error = _standard_error(weights, request.evidence)
-    critical = _critical_value(request.evidence)
+    critical = critical_value(request.evidence)
     lower = None if error is None or critical is None else value - critical * error
     pooled = _as_evidence(request, value, lower, error).model_copy(update=dict(zip(TIES, ends, strict=True)))
     found = figure(request, pooled)
@@ -92,7 +92,7 @@ def _standard_error(weights: tuple[Decimal, ...], evidence: tuple[Evidence, ...]
     return sum(parts, Decimal(0)).sqrt() / sum(weights, Decimal(0))
 
 
-def _critical_value(evidence: tuple[Evidence, ...]) -> Decimal | None:
+def critical_value(evidence: tuple[Evidence, ...]) -> Decimal | None:
     """The largest (point − lower) / se among the cohorts, or None when one has no bound."""
     values = [
         (item.point - item.lower) / item.standard_error

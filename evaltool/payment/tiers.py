@@ -1,11 +1,11 @@
-"""Amounts by tier: what ``binary_threshold``, ``step_tiers`` and ``partial_complete`` have in common."""
+"""Amounts by tier: what ``binary_threshold``, ``step_tiers``, ``partial_complete`` and blends have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
 
-from evaltool.payment.basis import Absent, absent_result, compare, compared, only_figure
+from evaltool.payment.basis import Absent, Figure, absent_result, compare, compared, only_figure
 from evaltool.payment.trace import step
 from evaltool.records.mechanism import MechanismResult, RuleRequest, Tier
 
@@ -18,6 +18,11 @@ def pay_tiers(request: RuleRequest, tiers: Sequence[tuple[Decimal, Decimal]]) ->
     found = only_figure(request)
     if isinstance(found, Absent):
         return absent_result(request, found)
+    return pay_reached(request, found, tiers)
+
+
+def pay_reached(request: RuleRequest, found: Figure, tiers: Sequence[tuple[Decimal, Decimal]]) -> MechanismResult:
+    """The amount of the highest tier that ``found`` reaches."""
     comparisons = tuple(compare(request, found, threshold) for threshold, _ in tiers)
     reached = sum(c.reached for c in comparisons)
     amount = tiers[reached - 1][1] if reached else Decimal(0)

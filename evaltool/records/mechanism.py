@@ -71,8 +71,10 @@ class MechanismResult(Record):
     tier: Tier
     maximum: Exact | None
     capped: bool = False
+    offset: Exact = Decimal(0)
+    """What the rule itself deducts from the amount after caps, so that the state still follows what was triggered."""
     by_payer: dict[str, Exact] = Field(default_factory=dict)
-    """Where the mechanism itself says which authority owes what: amounts by name, summing to ``amount``."""
+    """Where the mechanism itself says which authority owes what: amounts by name. The rest is shared as agreed."""
     trace: tuple[TraceStep, ...]
     comparisons: tuple[Comparison, ...] = ()
     absent: Text | None = None
@@ -92,5 +94,7 @@ class MechanismPlugin:
     thresholds: Callable[[Record], tuple[Decimal, ...]]
     per_cohort: bool = False
     """Whether it needs one estimate per ``[[population.cohort]]`` instead of one for all."""
+    per_unit: bool = False
+    """Whether it needs what each person or unit reached, not only the total."""
     continuous: bool = False
     """True when the amount moves a little with every little change of the figure: no two estimates pay alike."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from evaltool.payment.basis import Absent, absent_result, figure
+from evaltool.payment.capped import under_cap
 from evaltool.payment.terms import Positive, terms_as
 from evaltool.payment.trace import step
 from evaltool.records.base import Record
 from evaltool.records.decision import TraceStep
-from evaltool.records.mechanism import MechanismPlugin, MechanismResult, RuleRequest, Tier
+from evaltool.records.mechanism import MechanismPlugin, MechanismResult, RuleRequest
 
 
 class Terms(Record):
@@ -37,18 +38,13 @@ def pay(request: RuleRequest) -> MechanismResult:
     units = max(Decimal(0), found.value) if found.qualifies else Decimal(0)
     paid = units if terms.maximum_units is None else min(units, terms.maximum_units)
     gross = terms.price * paid
-    amount = gross if terms.cap is None else min(gross, terms.cap)
     trace: list[TraceStep] = [
         *found.trace,
         step("tariff.units", {"rule": rule, "units": units, "maximum_units": terms.maximum_units, "paid_units": paid}),
         step("tariff.amount", {"rule": rule, "paid_units": paid, "price": terms.price, "amount": gross}),
     ]
-    if terms.cap is not None:
-        trace.append(step("tariff.cap", {"rule": rule, "cap": terms.cap, "before": gross, "after": amount}))
-    top = maximum(terms)
-    tier: Tier = "none" if amount == 0 else "full" if top is None or amount >= top else "partial"
-    capped = paid < units or amount < gross
-    return MechanismResult(amount=amount, tier=tier, maximum=top, capped=capped, trace=tuple(trace))
+    result = under_cap(request, gross, terms.cap, maximum(terms), trace)
+    return result.model_copy(update={"capped": result.capped or paid < units})
 
 
 def maximum(terms: Record) -> Decimal | None:
