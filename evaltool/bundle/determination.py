@@ -23,6 +23,7 @@ from evaltool.records.run import Run
 SCHEMA_VERSION = 1
 ARMS = ("treated", "comparison")
 TABLES = ("path", "groups", "calendar", "cells", "series")
+OTHERS = ("other_bases", "other_specifications", "other_estimators")
 RESULTS = ("att", "se", "interval", "p_value", "statistic", "observed", "counterfactual", "baseline", "relative")
 """What an estimate says besides its method; withheld together with the size of either arm."""
 
@@ -50,6 +51,7 @@ def determination_of(run: Run) -> dict[str, Json]:
         "estimate": _estimate(run.estimate, cells),
         "estimates": [_briefly(_estimate(estimate, cells)) for estimate in run.estimates],
         "failed_specifications": plain(run.failed_specifications),
+        "infeasible": plain(run.infeasible),
         "second_opinion": None if cells.headline_withheld else plain(run.second_opinion),
         "gates": [_gate(gate, withheld=cells.hides_gate(gate)) for gate in run.gates],
         "design": _design(run, cells),
@@ -152,7 +154,7 @@ def _decision(run: Run, *, withheld: bool) -> dict[str, Json]:
         "per_payer": plain(decision.per_payer),
     }
     if withheld:
-        hidden = ("steps", "trace", "nearest_threshold", "distance", "other_bases", "other_specifications")
+        hidden = ("steps", "trace", "nearest_threshold", "distance", "distance_money", "uncertainty", *OTHERS)
         return {**shown, **dict.fromkeys(hidden), "suppressed": True}
     return {
         **shown,
@@ -162,6 +164,9 @@ def _decision(run: Run, *, withheld: bool) -> dict[str, Json]:
         "distance": plain(decision.distance),
         "other_bases": [_alternative(a) for a in decision.alternatives if a.kind == "basis"],
         "other_specifications": [_alternative(a) for a in decision.alternatives if a.kind == "specification"],
+        "other_estimators": [_alternative(a) for a in decision.alternatives if a.kind == "estimator"],
+        "distance_money": plain(decision.distance_money),
+        "uncertainty": plain(decision.uncertainty),
     }
 
 
@@ -183,7 +188,7 @@ def _estimate(estimate: Estimate, cells: CellRule) -> dict[str, Json]:
     if withheld:
         counts = {**dict.fromkeys(counts), "suppressed": True}
         everything |= {**dict.fromkeys(RESULTS), "conventions": {}, "suppressed": True}
-    for name in ("event_covariance", "certificate"):
+    for name in ("event_covariance", "certificate", "unit_counts"):
         del everything[name]
     return everything | {
         "level": None if estimate.interval is None else estimate.interval.level,

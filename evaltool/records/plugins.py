@@ -74,6 +74,8 @@ class EstimatorPlugin:
     options: type[Record]
     estimate: Callable[[EstimationRequest], Estimate]
     second_opinion: Callable[[EstimationRequest], SecondOpinion] | None
+    kind_of: Callable[[Record], Literal["effect", "verified_count", "change"]] | None = None
+    """The kind of figure these options give, where it is not always that of the table of capabilities."""
     cohorts: Callable[[Record], frozenset[str]] | None = None
     """Cohorts for which the options hold a figure so far; None when every planned cohort is estimated from data."""
 
