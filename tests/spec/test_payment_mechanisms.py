@@ -278,7 +278,7 @@ ABSENCES = [
     ("step_tiers", RIKERS, (seen("0.1"),), {"basis": "lower_bound"}, "no_lower_bound"),
     ("binary_threshold", DUO, (seen("0.1"),), {"basis": "significant_and_point"}, "no_lower_bound"),
     ("unit_tariff", {"price": "1"}, (counted("4"),), {"basis": "lower_bound"}, "no_lower_bound"),
-    ("step_tiers", RIKERS, (seen("0.1"),), {"basis": "probability"}, "basis_not_supported"),
+    ("step_tiers", RIKERS, (seen("0.1"),), {"basis": "probability"}, "no_posterior"),
     ("cohort_then_pooled", POOL, (seen("0.1"),), {}, "cohorts_not_planned"),
     ("cohort_then_pooled", POOL, (seen("0.1", cohort="c2"),), {"cohorts": ("c1", "c2")}, "cohort_missing"),
     (
