@@ -380,7 +380,9 @@ def test_top_and_thresholds(
 @pytest.mark.parametrize("mechanism", sorted(registry.mechanism_names()))
 def test_terms_of_another_mechanism_are_a_programming_error(mechanism: str) -> None:
     with pytest.raises(TypeError, match="given to a mechanism"):
-        registry.mechanism(mechanism).maximum(Record())
+        registry.mechanism(mechanism).pay(
+            RuleRequest(rule=Rule(id="r", mechanism=mechanism), terms=Record(), basis="point_estimate", evidence=())
+        )
 
 
 def test_significance_asks_for_a_lower_bound_above_zero() -> None:
