@@ -42,7 +42,11 @@ MEASURE = Measure(
         da="største standardiserede forskel i gennemsnit", en="largest absolute standardised mean difference"
     ),
     unit=Words(da="standardafvigelser i indsatsgruppen", en="standard deviations of the treated"),
-    source="What Works Clearinghouse (0.05, 0.25); Rubin (2001) for the variance ratio; note at 0.10: own proposal",
+    source=Words(
+        da="What Works Clearinghouse (0,05 og 0,25); Rubin (2001) om variansforholdet; bemærkning ved 0,10: "
+        "eget forslag",
+        en="What Works Clearinghouse (0.05, 0.25); Rubin (2001) for the variance ratio; note at 0.10: own proposal",
+    ),
 )
 RATIO = Words(da="forhold mellem varianser", en="variance ratio")
 TIMES = Words(da="gange", en="times")

@@ -26,7 +26,10 @@ MEASURE = Measure(
     reason="DATA_IMMATURE",
     statistic=Words(da="dage siden data blev endelige", en="days since the data became final"),
     unit=Words(da="dage", en="days"),
-    source="Practice: no decision on an outcome whose window is open",
+    source=Words(
+        da="Praksis: ingen afgørelse på et effektmål, hvis måleperiode ikke er lukket",
+        en="Practice: no decision on an outcome whose window is open",
+    ),
 )
 
 

@@ -1,4 +1,4 @@
-"""What a report says of a permutation p-value: the rank, how many placebos, how small p could be, and what it is not."""
+"""What reports say of a permutation p-value: rank, number of placebos, how small p could be, and what it is not."""
 
 from __future__ import annotations
 
