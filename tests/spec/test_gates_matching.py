@@ -306,6 +306,19 @@ def test_a_difference_that_cannot_be_standardised_is_not_judged() -> None:
     assert text(found).startswith("age does not vary")
 
 
+def test_a_column_is_called_what_the_plan_calls_it() -> None:
+    labelled = {"name": "age", "role": "covariate", "type": "integer", "label": {"da": "Alder (år)", "en": "Age"}}
+    told = plan(data={"source": "csv", "path": "a.csv", "column": [labelled]})
+    found = on("balance", plan=told, design=matched(balance=(row(smd=0.3),)))
+    assert "i 'Alder (år)', mere end 0,25" in found.sentence.in_language("da")
+    assert "in 'Age', more than 0.25" in text(found)
+    assert "in 'income', more" in text(on("balance", plan=told, design=matched(balance=(row("income", 0.3),))))
+    score = on("balance", plan=told, design=matched(balance=(row("propensity score", 0.3, kind="score"),)))
+    assert "i 'propensity-score', mere" in score.sentence.in_language("da")
+    still = on("balance", plan=told, design=matched(balance=(row(smd=None),)))
+    assert still.sentence.in_language("da").startswith("Alder (år) varierer ikke")
+
+
 def test_balance_tells_the_whole_table_and_counts_what_is_noted() -> None:
     rows = (row(smd=0.11), row("income", 0.1), row("sex", 0.24, kind="binary"))
     found = on("balance", plan=adjusting("age", "income", "sex"), design=matched(balance=rows))
