@@ -223,8 +223,12 @@ def _element(element: Element, estimate: Estimate, cells: CellRule) -> dict[str,
 
 
 def _gate(gate: GateResult, *, withheld: bool) -> dict[str, Json]:
-    """One gate without its evidence, which may be about few units and stays in the secure environment."""
+    """One gate without its evidence, which may be about few units and stays in the secure environment.
+
+    The source of the threshold is a citation and stands in English.
+    """
     shown = {name: value for name, value in _table(gate).items() if name not in {"evidence", "counts"}}
+    shown["source"] = gate.source.in_language("en")
     if withheld:
         return {**shown, "statistic": None, "threshold": None, "sentence": None, "suppressed": True}
     return shown

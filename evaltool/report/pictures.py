@@ -98,6 +98,7 @@ def effect_picture(telling: Telling) -> EffectPicture | None:
         scale=telling.scale,
         level=level if any(row.lower is not None for row in rows) else None,
         effect=headline.kind != "verified_count",
+        placebos=headline.absent == "SYNTHETIC_CONTROL",
     )
 
 
