@@ -14,7 +14,7 @@ from evaltool.records.base import Record
 def no_basis(reading: Reading) -> Iterable[Finding]:
     """LINT_NO_BASIS: a rule says on which figure it pays."""
     for item in reading.rules:
-        if item.rule.basis is None and item.plugin.uses != "count":
+        if item.rule.basis is None and item.plugin.uses not in {"count", "parts"}:
             sentence = (
                 f"Rule '{item.rule.id}' does not say whether the estimate, its lower bound or its significance pays."
             )
