@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from evaltool.bundle.pinned import unexpected
-from evaltool.cli import check, demo, explain, lock, methods, new, report, run, schema, sign_off, verify
+from evaltool.cli import check, compare, demo, explain, lock, methods, new, report, run, schema, sign_off, verify
 from evaltool.cli.terminal import complain
 from evaltool.errors import EXIT_INTERRUPTED, EXIT_OK, EvaltoolError, Fault, RunError, UsageError
 
@@ -41,6 +41,7 @@ for name, command, short in (
     ("report", report.report, "Draw the reports of a finished run again."),
     ("sign-off", sign_off.sign_off, "Record a person's judgement on a review."),
     ("verify", verify.verify, "Check a bundle; with --rerun compute it again."),
+    ("compare", compare.compare, "Two plans or two runs side by side."),
     ("methods", methods.methods, "Methods, designs, gates and payment mechanisms."),
     ("explain", explain.explain, "What a code means and how to mend it."),
     ("schema", schema.schema, "JSON Schema of the plan, for editors."),
