@@ -78,7 +78,7 @@ class Change:
     @property
     def words(self) -> str:
         """The change in one sentence."""
-        subject = self.key.removeprefix(self.table).lstrip(".") or self.table
+        subject = self.key.removeprefix(f"{self.table}.")
         if self.old is None:
             return f"{subject} is new: {shown(self.new)}"
         if self.new is None:
@@ -91,11 +91,18 @@ class Change:
 def shown(value: Json) -> str:
     """A value in one line."""
     if isinstance(value, dict):
-        stated = [f"{name} {shown(item)}" for name, item in value.items() if item not in (None, [], {})]
+        stated = [f"{name} {shown(item)}" for name, item in value.items() if _says_something(item)]
         return ", ".join(stated) if stated else "nothing"
     if isinstance(value, list):
         return f"[{'; '.join(shown(item) for item in value)}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _says_something(value: Json) -> bool:
+    """Whether a value, or anything within it, is there."""
+    if isinstance(value, dict):
+        return any(_says_something(item) for item in value.values())
+    return value is not None and value != []
 
 
 def changes(old: EvaluationPlan, new: EvaluationPlan) -> tuple[Change, ...]:
