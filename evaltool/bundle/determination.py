@@ -56,7 +56,7 @@ def determination_of(run: Run) -> dict[str, Json]:
         "gates": [_gate(gate, withheld=cells.hides_gate(gate)) for gate in run.gates],
         "design": _design(run, cells),
         "left_out": [_left_out(entry, cells) for entry in run.ledger.entries],
-        "plan": {"seal": run.plan_seal, "lock": run.lock.state, **_design_lock(run)},
+        "plan": {"seal": run.plan_seal, "lock": run.lock.state, **_design_lock(run), **_variations(run)},
         "data": _data(run, cells),
         "disclosure": {"profile": plan.disclosure.profile, "counts": plan.disclosure.counts, "minimum": cells.minimum},
         **({"sign_offs": plain(run.sign_offs)} if run.sign_offs else {}),
@@ -71,6 +71,14 @@ def _design_lock(run: Run) -> dict[str, Json]:
     if run.lock.design == "not_needed":
         return {}
     return {"design_lock": run.lock.design, "design_lock_seal": run.lock.design_seal}
+
+
+def _variations(run: Run) -> dict[str, Json]:
+    """The signed changes since the lock; nothing where there are none."""
+    chain = run.lock.variations
+    shown = ("number", "seal", "result", "by", "reason", "on", "clause", "change")
+    named = [{name: plain(getattr(record, name)) for name in shown} for record in chain]
+    return {"lock_seal": run.lock.seal, "variations": plain(named)} if named else {}
 
 
 class CellRule:
