@@ -1,0 +1,150 @@
+"""Rules about money beside the payment: gains, investment, priors, and the bases that need a figure of their own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from decimal import Decimal
+
+from evaltool.errors import Fault, Place, did_you_mean
+from evaltool.records.plan.evaluation_plan import EvaluationPlan
+from evaltool.records.plan.payment import Rule
+
+FIGURE_OF = {"probability": "probability", "equivalence": "margin"}
+"""Basis → the key of a rule that belongs to it and to no other."""
+
+
+def _gains(plan: EvaluationPlan) -> Iterable[Fault]:
+    """Every entry has its own id; all are in the prices of one year, since they are added."""
+    yield from _repeated([entry.id for entry in plan.budget_gain], "budget_gain", "id")
+    for number, entry in enumerate(plan.budget_gain):
+        first = plan.budget_gain[0].price_year
+        if entry.price_year != first:
+            yield Fault(
+                code="PLAN_PRICE_YEARS_DIFFER",
+                cause=f"'{entry.id}' is in prices of {entry.price_year}, the first entry in prices of {first}.",
+                fix=f"Convert unit_price to the price level of {first} and write price_year = {first}.",
+                place=Place(key=f"budget_gain[{number}].price_year"),
+            )
+
+
+def _outcomes(plan: EvaluationPlan) -> Iterable[Fault]:
+    """What is priced, believed or expected is about an outcome that exists."""
+    known = [outcome.id for outcome in plan.outcome]
+    tables = (("budget_gain", plan.budget_gain), ("prior", plan.prior), ("expectation", plan.expectation))
+    for table, entries in tables:
+        for number, entry in enumerate(entries):
+            if entry.outcome not in known:
+                yield Fault(
+                    code="PLAN_UNKNOWN_OUTCOME",
+                    cause=f"No [[outcome]] has the id '{entry.outcome}'.",
+                    fix=f"Use one of: {', '.join(known)}.",
+                    place=Place(key=f"{table}[{number}].outcome"),
+                    suggestion=did_you_mean(entry.outcome, known),
+                )
+
+
+def _priors(plan: EvaluationPlan) -> Iterable[Fault]:
+    """One belief and one expectation for each outcome."""
+    yield from _repeated([prior.outcome for prior in plan.prior], "prior", "outcome")
+    yield from _repeated([one.outcome for one in plan.expectation], "expectation", "outcome")
+
+
+def _drawdowns(plan: EvaluationPlan) -> Iterable[Fault]:
+    """Money is paid in before it is paid back."""
+    investment = plan.investment
+    for number, drawdown in enumerate(investment.drawdown if investment is not None else ()):
+        if investment is not None and drawdown.on > investment.paid_on:
+            yield Fault(
+                code="PLAN_DRAWDOWN_AFTER_PAYMENT",
+                cause=f"The drawdown of {drawdown.on} lies after the day of the payment ({investment.paid_on}).",
+                fix="Correct the day, or paid_on; a later round of money belongs to a later payment's plan.",
+                place=Place(key=f"investment.drawdown[{number}].on"),
+            )
+
+
+def _tranches(plan: EvaluationPlan) -> Iterable[Fault]:
+    """Tranches have different names and divide the whole principal; what is over a cap cannot be a return."""
+    investment = plan.investment
+    if investment is None or not investment.tranche:
+        return
+    yield from _repeated([tranche.name for tranche in investment.tranche], "investment.tranche", "name")
+    total = sum((tranche.principal for tranche in investment.tranche), Decimal(0))
+    if total != investment.principal:
+        yield Fault(
+            code="PLAN_TRANCHES_NOT_PRINCIPAL",
+            cause=f"The tranches' principals sum to {total}, the drawdowns to {investment.principal}.",
+            fix="Let the tranches divide exactly what is drawn.",
+            place=Place(key="investment.tranche"),
+        )
+
+
+def _bases(plan: EvaluationPlan) -> Iterable[Fault]:
+    """The basis has the figure it needs, and no other has one."""
+    for number, rule in enumerate(plan.payment.rule):
+        for basis, key in FIGURE_OF.items():
+            stated = getattr(rule, key) is not None
+            if rule.basis == basis and not stated:
+                yield Fault(
+                    code="PLAN_BASIS_INCOMPLETE",
+                    cause=f"Rule '{rule.id}' pays on the basis '{basis}' and does not state its {key}.",
+                    fix=f"Add {key} = ….",
+                    place=Place(key=f"payment.rule[{number}].basis"),
+                )
+            if rule.basis != basis and stated:
+                yield Fault(
+                    code="PLAN_BASIS_NEEDLESS",
+                    cause=f"Rule '{rule.id}' states a {key}, which only the basis '{basis}' uses.",
+                    fix=f'Remove {key}, or write basis = "{basis}".',
+                    place=Place(key=f"payment.rule[{number}].{key}"),
+                )
+
+
+def _basis_priors(plan: EvaluationPlan) -> Iterable[Fault]:
+    """A probability of an effect needs what was believed of it before, and be it openly nothing."""
+    believed = {prior.outcome for prior in plan.prior}
+    for number, rule in enumerate(plan.payment.rule):
+        if rule.basis == "probability":
+            yield from _missing_priors(number, rule, believed)
+
+
+def _missing_priors(number: int, rule: Rule, believed: AbstractSet[str]) -> Iterable[Fault]:
+    """A fault for every outcome the rule pays on that has no ``[[prior]]``."""
+    for name in rule.outcomes:
+        if name not in believed:
+            yield Fault(
+                code="PLAN_BASIS_NEEDS_PRIOR",
+                cause=f"Rule '{rule.id}' pays on the probability of an effect on '{name}', which has no [[prior]].",
+                fix=f'Add [[prior]] with outcome = "{name}": kind = "normal" with mean and sd, or kind = "flat".',
+                place=Place(key=f"payment.rule[{number}].basis"),
+            )
+
+
+def _repeated(values: Sequence[str], table: str, key: str) -> list[Fault]:
+    """A fault at every later use of a value that must be unique."""
+    seen: Counter[str] = Counter()
+    faults: list[Fault] = []
+    for number, value in enumerate(values):
+        seen[value] += 1
+        if seen[value] > 1:
+            faults.append(
+                Fault(
+                    code="PLAN_DUPLICATE_ID",
+                    cause=f"'{value}' is used more than once as {key} in [[{table}]].",
+                    fix="Give each its own.",
+                    place=Place(key=f"{table}[{number}].{key}"),
+                )
+            )
+    return faults
+
+
+MONEY_RULES: tuple[tuple[AbstractSet[str], Callable[[EvaluationPlan], Iterable[Fault]]], ...] = (
+    ({"budget_gain"}, _gains),
+    ({"budget_gain", "prior", "expectation", "outcome"}, _outcomes),
+    ({"prior", "expectation"}, _priors),
+    ({"investment"}, _drawdowns),
+    ({"investment"}, _tranches),
+    ({"payment"}, _bases),
+    ({"payment", "prior"}, _basis_priors),
+)
