@@ -17,7 +17,7 @@ FIGURE_OF = {"probability": "probability", "equivalence": "margin"}
 
 def _gains(plan: EvaluationPlan) -> Iterable[Fault]:
     """Every entry has its own id; all are in the prices of one year, since they are added."""
-    yield from _repeated([entry.id for entry in plan.budget_gain], "budget_gain", "id")
+    yield from repeated([entry.id for entry in plan.budget_gain], "budget_gain", "id")
     for number, entry in enumerate(plan.budget_gain):
         first = plan.budget_gain[0].price_year
         if entry.price_year != first:
@@ -47,8 +47,8 @@ def _outcomes(plan: EvaluationPlan) -> Iterable[Fault]:
 
 def _priors(plan: EvaluationPlan) -> Iterable[Fault]:
     """One belief and one expectation for each outcome."""
-    yield from _repeated([prior.outcome for prior in plan.prior], "prior", "outcome")
-    yield from _repeated([one.outcome for one in plan.expectation], "expectation", "outcome")
+    yield from repeated([prior.outcome for prior in plan.prior], "prior", "outcome")
+    yield from repeated([one.outcome for one in plan.expectation], "expectation", "outcome")
 
 
 def _drawdowns(plan: EvaluationPlan) -> Iterable[Fault]:
@@ -69,7 +69,7 @@ def _tranches(plan: EvaluationPlan) -> Iterable[Fault]:
     investment = plan.investment
     if investment is None or not investment.tranche:
         return
-    yield from _repeated([tranche.name for tranche in investment.tranche], "investment.tranche", "name")
+    yield from repeated([tranche.name for tranche in investment.tranche], "investment.tranche", "name")
     total = sum((tranche.principal for tranche in investment.tranche), Decimal(0))
     if total != investment.principal:
         yield Fault(
@@ -119,24 +119,6 @@ def _missing_priors(number: int, rule: Rule, believed: AbstractSet[str]) -> Iter
                 fix=f'Add [[prior]] with outcome = "{name}": kind = "normal" with mean and sd, or kind = "flat".',
                 place=Place(key=f"payment.rule[{number}].basis"),
             )
-
-
-def _repeated(values: Sequence[str], table: str, key: str) -> list[Fault]:
-    """A fault at every later use of a value that must be unique."""
-    seen: Counter[str] = Counter()
-    faults: list[Fault] = []
-    for number, value in enumerate(values):
-        seen[value] += 1
-        if seen[value] > 1:
-            faults.append(
-                Fault(
-                    code="PLAN_DUPLICATE_ID",
-                    cause=f"'{value}' is used more than once as {key} in [[{table}]].",
-                    fix="Give each its own.",
-                    place=Place(key=f"{table}[{number}].{key}"),
-                )
-            )
-    return faults
 
 
 MONEY_RULES: tuple[tuple[AbstractSet[str], Callable[[EvaluationPlan], Iterable[Fault]]], ...] = (

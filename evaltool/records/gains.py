@@ -199,9 +199,9 @@ class Chances(Record):
     currency: Text
     draws: int
     assumptions: tuple[Assumption, ...]
-    amounts: tuple[Exact, ...]
-    """The amounts that are told apart, ascending; ends of ten equal intervals where payment follows a line."""
     maximum: Exact | None
     scenarios: tuple[Scenario, ...]
     prior: Scenario | None = None
     """None where an outcome that is paid on has no normal prior."""
+    paid_without_effect: Exact | None = None
+    """Over the prior: probability that something is triggered while the headline's effect is zero or worse."""
