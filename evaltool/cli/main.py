@@ -13,7 +13,21 @@ import typer
 from typer.exceptions import TyperException
 
 from evaltool.bundle.pinned import unexpected
-from evaltool.cli import check, demo, explain, lock, methods, new, report, run, schema, sign_off, verify
+from evaltool.cli import (
+    check,
+    demo,
+    explain,
+    lock,
+    methods,
+    new,
+    power,
+    report,
+    run,
+    schema,
+    sign_off,
+    simulate,
+    verify,
+)
 from evaltool.cli.terminal import complain
 from evaltool.errors import EXIT_INTERRUPTED, EXIT_OK, EvaltoolError, Fault, RunError, UsageError
 
@@ -36,6 +50,8 @@ for name, command, short in (
     ("demo", demo.demo, "Evaluate the bundled sample programmes."),
     ("new", new.new, "Start a new evaluation that runs as it is."),
     ("check", check.check, "Say everything wrong with a plan and its data."),
+    ("power", power.power, "How small an effect a plan's numbers can show."),
+    ("simulate", simulate.simulate, "How probable each payment is before data."),
     ("lock", lock.lock, "Seal a plan before outcomes are known."),
     ("run", run.run, "Evaluate a plan: decision, reports, sealed bundle."),
     ("report", report.report, "Draw the reports of a finished run again."),

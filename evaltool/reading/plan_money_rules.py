@@ -32,16 +32,20 @@ def _gains(plan: EvaluationPlan) -> Iterable[Fault]:
 def _outcomes(plan: EvaluationPlan) -> Iterable[Fault]:
     """What is priced, believed or expected is about an outcome that exists."""
     known = [outcome.id for outcome in plan.outcome]
-    tables = (("budget_gain", plan.budget_gain), ("prior", plan.prior), ("expectation", plan.expectation))
-    for table, entries in tables:
-        for number, entry in enumerate(entries):
-            if entry.outcome not in known:
+    named = {
+        "budget_gain": [entry.outcome for entry in plan.budget_gain],
+        "prior": [prior.outcome for prior in plan.prior],
+        "expectation": [one.outcome for one in plan.expectation],
+    }
+    for table, outcomes in named.items():
+        for number, outcome in enumerate(outcomes):
+            if outcome not in known:
                 yield Fault(
                     code="PLAN_UNKNOWN_OUTCOME",
-                    cause=f"No [[outcome]] has the id '{entry.outcome}'.",
+                    cause=f"No [[outcome]] has the id '{outcome}'.",
                     fix=f"Use one of: {', '.join(known)}.",
                     place=Place(key=f"{table}[{number}].outcome"),
-                    suggestion=did_you_mean(entry.outcome, known),
+                    suggestion=did_you_mean(outcome, known),
                 )
 
 
