@@ -102,7 +102,9 @@ class Contract:
     def pay(self, estimates: Mapping[str, float]) -> Draw:
         """What the contract pays on these estimates."""
         with stated_context():
-            settled = settle(self.plan, combine(apply_rules(self.request(estimates), Selection())))
+            settled = settle(
+                self.plan, combine(apply_rules(self.request(estimates), Selection()), self.plan.payment.combine)
+            )
         return Draw(triggered=settled.triggered, amount=settled.amount, full=settled.state == "PAY_FULL")
 
     def draws(self, centres: Mapping[str, float], spreads: Mapping[str, float]) -> tuple[Draw, ...]:
@@ -119,4 +121,4 @@ class Contract:
         """The most that can be triggered, or None where there is no top."""
         with stated_context():
             request = self.request({one.outcome: 0.0 for one in self.believed})
-            return settle(self.plan, combine(apply_rules(request, Selection()))).maximum
+            return settle(self.plan, combine(apply_rules(request, Selection()), self.plan.payment.combine)).maximum

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 
-from evaltool.errors import Fault, Place, did_you_mean
+from evaltool.errors import Fault, Place
+from evaltool.reading.plan_faults import known_outcome, repeated
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
 from evaltool.records.plan.payment import Rule
 
@@ -31,7 +31,6 @@ def _gains(plan: EvaluationPlan) -> Iterable[Fault]:
 
 def _outcomes(plan: EvaluationPlan) -> Iterable[Fault]:
     """What is priced, believed or expected is about an outcome that exists."""
-    known = [outcome.id for outcome in plan.outcome]
     named = {
         "budget_gain": [entry.outcome for entry in plan.budget_gain],
         "prior": [prior.outcome for prior in plan.prior],
@@ -39,14 +38,7 @@ def _outcomes(plan: EvaluationPlan) -> Iterable[Fault]:
     }
     for table, outcomes in named.items():
         for number, outcome in enumerate(outcomes):
-            if outcome not in known:
-                yield Fault(
-                    code="PLAN_UNKNOWN_OUTCOME",
-                    cause=f"No [[outcome]] has the id '{outcome}'.",
-                    fix=f"Use one of: {', '.join(known)}.",
-                    place=Place(key=f"{table}[{number}].outcome"),
-                    suggestion=did_you_mean(outcome, known),
-                )
+            yield from known_outcome(plan, outcome, f"{table}[{number}].outcome")
 
 
 def _priors(plan: EvaluationPlan) -> Iterable[Fault]:
