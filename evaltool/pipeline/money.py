@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 
 from evaltool import registry
@@ -23,6 +24,8 @@ DECIDED = frozenset({"PAY_FULL", "PAY_PARTIAL", "NO_PAYMENT"})
 SHARE_ONLY = "absolute_effect_not_published"
 """Note of a published estimate that is only a share: nothing can be multiplied by it."""
 ZERO = Decimal(0)
+_Listed = tuple[date, int, FlowKind, Decimal, str | None]
+"""Day, order within the day, kind, amount and party of a cash flow."""
 
 
 def money_refusals(plan: EvaluationPlan) -> tuple[Fault, ...]:
@@ -140,13 +143,8 @@ def investor_return(investment: Investment, amount: Decimal, currency: str) -> I
 
 def cash_flows(investment: Investment, run: Waterfall) -> tuple[CashFlow, ...]:
     """Every drawdown and receipt by day; floor, guarantee and payment on the day of the payment."""
-    listed: list[tuple[int, CashFlow]] = [
-        (0, CashFlow(on=d.on, kind="drawdown", amount=-d.amount, party=d.investor)) for d in investment.drawdown
-    ]
-    listed += [
-        (1, CashFlow(on=r.on, kind="expected_receipt" if r.expected else "receipt", amount=r.amount))
-        for r in investment.receipt
-    ]
+    listed: list[_Listed] = [(d.on, 0, "drawdown", -d.amount, d.investor) for d in investment.drawdown]
+    listed += [(r.on, 1, "expected_receipt" if r.expected else "receipt", r.amount, None) for r in investment.receipt]
     by = None if investment.guarantee is None else investment.guarantee.by
     last: tuple[tuple[FlowKind, Decimal, str | None], ...] = (
         ("payment", run.payment - run.withheld, None),
@@ -154,11 +152,13 @@ def cash_flows(investment: Investment, run: Waterfall) -> tuple[CashFlow, ...]:
         ("guarantee", run.guaranteed, by),
     )
     listed += [
-        (2, CashFlow(on=investment.paid_on, kind=kind, amount=amount, party=party))
-        for kind, amount, party in last
-        if amount or kind == "payment"
+        (investment.paid_on, 2, kind, amount, party) for kind, amount, party in last if amount or kind == "payment"
     ]
-    return tuple(flow for _, flow in sorted(listed, key=lambda item: (item[1].on, item[0])))
+    flows, balance = [], ZERO
+    for day, _, kind, amount, party in sorted(listed, key=lambda item: item[:2]):
+        balance += amount
+        flows.append(CashFlow(on=day, kind=kind, amount=amount, balance=balance, party=party))
+    return tuple(flows)
 
 
 def _six(value: float) -> Decimal:

@@ -86,6 +86,8 @@ class CashFlow(Record):
     on: date
     kind: FlowKind
     amount: Exact
+    balance: Exact
+    """What investors have received less what they have paid in, after this flow."""
     party: Text | None = None
 
 

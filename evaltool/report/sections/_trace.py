@@ -13,6 +13,7 @@ from evaltool.report.telling import Telling
 MONEY = frozenset({
     "amount", "maximum", "cap", "before", "after", "from_amount", "to_amount", "pooled_amount", "early_amount",
     "paid", "entitlement", "excess", "price", "offset", "quantum",
+    "principal", "payment", "added", "withheld", "repaid", "earned", "rest", "floor",
 })  # fmt: skip
 FIGURES = frozenset({"point", "lower", "value", "threshold", "from", "to", "product"})
 DIFFERENCES = frozenset({"distance", "standard_error"})
