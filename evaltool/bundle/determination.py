@@ -12,6 +12,7 @@ from typing import cast
 from evaltool.errors import DisclosureError, Fault, Place
 from evaltool.gates._released_design import DONOR_FIELDS, MATCHING_FIELDS, left_out_name
 from evaltool.numerics.disclosure import is_hidden
+from evaltool.pipeline.money import gain_keys
 from evaltool.records.base import Json, Record, canonical_json, plain
 from evaltool.records.decision import Alternative
 from evaltool.records.design import BalanceRow, DonorSummary, MatchSummary
@@ -59,11 +60,24 @@ def determination_of(run: Run) -> dict[str, Json]:
         "plan": {"seal": run.plan_seal, "lock": run.lock.state, **_design_lock(run), **_variations(run)},
         "data": _data(run, cells),
         "disclosure": {"profile": plan.disclosure.profile, "counts": plan.disclosure.counts, "minimum": cells.minimum},
+        **_money(run, cells),
         **({"sign_offs": plain(run.sign_offs)} if run.sign_offs else {}),
         **({"deviations": plain(run.deviations)} if run.deviations else {}),
         "seed": run.seed,
         "versions": plain(run.versions),
     }
+
+
+def _money(run: Run, cells: CellRule) -> dict[str, Json]:
+    """Gains, the investors' return and the chances beforehand, where the plan asks for them.
+
+    Gains are people times effect: they are withheld with any estimate they are made from.
+    """
+    gains: Json = plain(run.gains)
+    if run.gains is not None and cells.gains_withheld:
+        gains = {**dict.fromkeys(_table(run.gains)), "currency": run.gains.currency, "suppressed": True}
+    found = {"gains": gains, "investor": plain(run.investor), "chances": plain(run.chances)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _design_lock(run: Run) -> dict[str, Json]:
@@ -97,6 +111,10 @@ class CellRule:
         )
         self.minimum = run.plan.disclosure.minimum
         self.headline_withheld = any(self.hides("arm", arm) for arm in ARMS)
+        priced = set(gain_keys(run.plan, [estimate.key for estimate in run.estimates]))
+        self.gains_withheld = any(
+            self.hides("arm", arm, of=estimate) for estimate in run.estimates if estimate.key in priced for arm in ARMS
+        )
 
     def hides(self, *parts: str | int, of: Estimate | None = None) -> bool:
         """Whether the count of this name, in the headline or in another estimate, is hidden."""

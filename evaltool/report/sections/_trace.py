@@ -15,6 +15,7 @@ from evaltool.report.telling import Telling
 MONEY = frozenset({
     "amount", "maximum", "cap", "before", "after", "from_amount", "to_amount", "pooled_amount", "early_amount",
     "paid", "entitlement", "excess", "price", "offset", "quantum", "person_cap", "amount_at_target", "floor", "most",
+    "principal", "payment", "added", "withheld", "repaid", "earned", "rest",
 })  # fmt: skip
 FIGURES = frozenset({"point", "lower", "upper", "value", "threshold", "from", "to", "product", "margin"})
 SHARES = frozenset({"share", "probability", "deadweight", "maximum_share"})
