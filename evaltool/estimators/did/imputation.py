@@ -16,8 +16,8 @@ Equation as implemented
 Uncertainty
     The effect is Σ v_it y_it with v known from the design. se² = Σ_g (Σ_{it in g} v_it e_it)² over clusters, e the
     residual on untreated rows and the gap less the mean gap of its cohort and period on treated ones (weights v²),
-    which is conservative. ``variance = "leave_out"`` takes the mean of the others. No small-sample factor, normal. Leads: CR1
-    with the choices of R fixest.
+    which is conservative. ``variance = "leave_out"`` takes the mean of the others. No small-sample factor, normal.
+    Leads: CR1 with the choices of R fixest.
 
 Assumptions
     Parallel trends in every period (conditional on covariates that vary over time), no anticipation beyond the
