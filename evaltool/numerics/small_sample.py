@@ -74,6 +74,8 @@ def degrees_of_freedom(sizes: Sizes, choice: SmallSample, variance: Variance, cl
 
 def cluster_covariance(scores: Floats, clusters: Ints | None) -> Floats:
     """(k, k) sum over clusters of the outer products of summed ``scores`` (n, k); rows are clusters without codes."""
+    if scores.shape[1] == 0:
+        return np.zeros((0, 0))
     sums = influence_sums(scores, clusters)
     return sums.T @ sums
 
@@ -87,4 +89,4 @@ def two_way_covariance(scores: Floats, first: Ints, second: Ints) -> Floats:
 def nested_in(codes: Ints, clusters: Ints) -> bool:
     """Whether every level of ``codes`` (n,) lies in one cluster."""
     pairs = np.unique(codes * (int(clusters.max()) + 1) + clusters).shape[0]
-    return pairs == np.unique(codes).shape[0]
+    return bool(pairs == np.unique(codes).shape[0])

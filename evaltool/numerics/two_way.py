@@ -15,6 +15,9 @@ from scipy.sparse import csgraph
 
 from evaltool.numerics.inference import Floats, Ints
 
+Table = sparse.csr_array[np.float64, tuple[int, int]]
+Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TwoWay:
@@ -31,7 +34,7 @@ class TwoWay:
     period_mass: Floats
     component: Ints
     balanced: bool
-    table: sparse.csr_array
+    table: Table
     factor: Floats
     free: Ints
     """Periods whose effect is solved for: all with rows but the first of each component, which is set to zero."""
@@ -90,8 +93,8 @@ class TwoWay:
         """Weighted sums by unit and by period."""
         weighted = self.weights * values
         return (
-            np.bincount(self.unit, weights=weighted, minlength=self.unit_mass.shape[0]),
-            np.bincount(self.period, weights=weighted, minlength=self.period_mass.shape[0]),
+            np.bincount(self.unit, weights=weighted, minlength=self.unit_mass.shape[0]).astype(np.float64),
+            np.bincount(self.period, weights=weighted, minlength=self.period_mass.shape[0]).astype(np.float64),
         )
 
     def _balanced_residual(self, values: Floats) -> Floats:
@@ -130,11 +133,7 @@ def two_way(unit: Ints, period: Ints, weights: Floats, sizes: tuple[int, int]) -
     )
 
 
-def _components(
-    table: sparse.csr_array,
-    has_unit: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    has_period: np.ndarray[tuple[int], np.dtype[np.bool_]],
-) -> Ints:
+def _components(table: Table, has_unit: Bools, has_period: Bools) -> Ints:
     """(units + periods,) number of the connected set, in order of first appearance; −1 without rows."""
     links = sparse.block_array([[None, table], [table.T, None]], format="csr")
     labels = csgraph.connected_components(links, directed=False)[1]
