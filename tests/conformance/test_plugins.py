@@ -26,7 +26,12 @@ ALL = [(family, name) for family, (names, *_) in FAMILIES.items() for name in na
 EXPECTED = {
     "estimator": {
         "counterfactual.synthetic_control",
+        "did.event_study",
         "did.group_time",
+        "did.imputation",
+        "did.sun_abraham",
+        "did.two_stage",
+        "did.twfe",
         "did.two_by_two",
         "measured.change",
         "measured.verified_count",
