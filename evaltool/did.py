@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from evaltool.direct.call import Answer, Call, Frame, column_names, compute, listed, only
+from evaltool.direct.call import Answer, Call, Frame, column_names, compute, listed, only, outcome_id, panel_of
+from evaltool.direct.decomposition import Decomposition, decomposition
 from evaltool.direct.result import DirectEstimate
 from evaltool.errors import Fault, Place, UsageError
 from evaltool.estimators.did.group_time import estimate_balanced
@@ -128,3 +129,29 @@ def _answer(
         weight=columns["weights"],
     )
     return compute(Call(name=name, roles=roles, estimator=name, options=options), frame, faults)
+
+
+def bacon(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    first_treated: str,
+    weights: str | None = None,
+    always_treated: Literal["leave_out", "compare"] = "leave_out",
+) -> Decomposition:
+    """Which comparisons a two-way fixed-effects coefficient is an average of (Goodman-Bacon 2021).
+
+    ``.to_frame()`` has one row per comparison: treated, comparison, type, weight, estimate. Units treated in every
+    period are left out and counted, unless ``always_treated="compare"`` asks for what a plain regression does with
+    them. The panel must be balanced. Raises UsageError, DataError, RunError.
+    """
+    name = "did.bacon"
+    columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated, "weights": weights}
+    faults = only("always_treated", always_treated, ("leave_out", "compare"), name)
+    faults += column_names(columns, name, optional=("weights",))
+    if faults:
+        raise UsageError(faults)
+    roles = FrameRoles(unit=unit, time=time, outcome=outcome, first_treated=first_treated, weight=weights)
+    return decomposition(panel_of(frame, roles, name), outcome_id(outcome), always_treated)
