@@ -14,6 +14,7 @@ from typing import Literal
 from evaltool.direct.call import Answer, Call, Frame, column_names, compute, listed, only, outcome_id, panel_of
 from evaltool.direct.decomposition import Decomposition, decomposition
 from evaltool.direct.result import DirectEstimate
+from evaltool.direct.sensitivity import Asked, Honest, sensitivity_of
 from evaltool.errors import Fault, Place, UsageError
 from evaltool.estimators.did.group_time import estimate_balanced
 from evaltool.reading.frames import FrameRoles
@@ -155,3 +156,24 @@ def bacon(  # noqa: PLR0913 - the direct road: column names and options as keywo
         raise UsageError(faults)
     roles = FrameRoles(unit=unit, time=time, outcome=outcome, first_treated=first_treated, weight=weights)
     return decomposition(panel_of(frame, roles, name), outcome_id(outcome), always_treated)
+
+
+def honest(
+    estimate: Estimate,
+    *,
+    kind: Literal["relative_magnitudes", "smoothness"] = "relative_magnitudes",
+    grid: Sequence[float] | None = None,
+    weights: Sequence[float] | Literal["average", "first"] = "average",
+    method: Literal["conditional", "fixed_length"] | None = None,
+    level: float | None = None,
+) -> Honest:
+    """Intervals that stay valid when trends are not parallel (Rambachan & Roth 2023), for any event study.
+
+    ``grid`` bounds the deviation: for ``relative_magnitudes`` as multiples of the largest change between two periods
+    before the start (0 to 2 unless given), for ``smoothness`` as a change of slope in the outcome's unit. ``weights``
+    make the target out of the effects by period since the start: their average, the first, or one number each.
+    ``method`` is the conditional test for relative magnitudes and the shortest fixed-length interval for smoothness
+    unless the conditional test is asked for. ``.breakdown(threshold)`` is the smallest bound at which the threshold,
+    zero or that of a payment, can no longer be excluded. Raises UsageError.
+    """
+    return sensitivity_of(estimate, Asked(kind=kind, method=method, grid=grid, weights=weights, level=level))

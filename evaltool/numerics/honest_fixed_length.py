@@ -79,7 +79,8 @@ def fixed_length(study: EventStudy, bound: float, level: float) -> FixedLength:
 def _ramp(size: int) -> Floats:
     """(size, size) max(t − j, 0) for j = 0 … size − 1, t = 1 … size."""
     distance = np.arange(1, size + 1)[None, :] - np.arange(size)[:, None]
-    return np.maximum(distance, 0).astype(np.float64)
+    ramp: Floats = np.maximum(distance, 0).astype(np.float64)
+    return ramp
 
 
 def _lowest(half: Callable[[float], float], knots: Floats) -> float:

@@ -16,6 +16,7 @@ the nuisance is a combination of (h⁺, h⁻), (h⁻, h⁺) and the pairs e_t⁺
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -58,7 +59,7 @@ class EventStudy:
     @property
     def se(self) -> float:
         """Its standard error."""
-        return float(self.weights @ self.covariance[self.before :, self.before :] @ self.weights) ** 0.5
+        return math.sqrt(float(self.weights @ self.covariance[self.before :, self.before :] @ self.weights))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
