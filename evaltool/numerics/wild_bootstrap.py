@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +24,7 @@ import numpy as np
 
 from evaltool.numerics.cluster_covariance import least_squares
 from evaltool.numerics.inference import Floats, Ints, influence_sums
+from evaltool.numerics.inversion import farthest_kept
 from evaltool.numerics.regression import Regressors
 
 Weights = Literal["rademacher", "webb"]
@@ -36,12 +36,6 @@ TIED = 1e-9
 """Two statistics this close, relatively, are the same."""
 NOTHING = 1e-10
 """A spread of scores below this share of the scores themselves is rounding."""
-ENDS = 1e-7
-"""Ends of an interval are found to this many standard errors."""
-FARTHEST = 1e6
-"""Standard errors from the estimate after which an end counts as infinite."""
-STEPS = 24
-"""Values tested on either side of the estimate before each widening."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +105,7 @@ def wild_cluster_test(
         return _share(problem.matrices(b), v, enumerated=enumerated)
 
     alpha = 1.0 - level
-    ends = [_end(p_value, problem.effect, sign * se, alpha) for sign in (-1.0, 1.0)]
+    ends = [farthest_kept(p_value, problem.effect, sign * se, alpha) for sign in (-1.0, 1.0)]
     statistic = problem.effect / se
     return WildTest(problem.effect, se, statistic, p_value(0.0), ends[0], ends[1], level, v.shape[1], enumerated)
 
@@ -161,21 +155,3 @@ def _share(matrices: tuple[Floats, Floats], v: Floats, *, enumerated: bool) -> f
     own_spread = own_spread if own_spread > floor else 0.0
     at_least = int(np.count_nonzero(numerator * own_spread >= own * spread * (1.0 - TIED)))
     return at_least / v.shape[1] if enumerated else (1 + at_least) / (1 + v.shape[1])
-
-
-def _end(p_value: Callable[[float], float], effect: float, step: float, alpha: float) -> float:
-    """The farthest value on the side of ``step`` that is not rejected; infinite when none far away is."""
-    if p_value(math.copysign(math.inf, step)) > alpha:
-        return math.copysign(math.inf, step)
-    reach = 4.0
-    while p_value(effect + reach * step) > alpha:
-        reach *= 2.0
-        if reach > FARTHEST:
-            return math.copysign(math.inf, step)
-    grid = np.linspace(0.0, reach, STEPS + 1)
-    kept = max(i for i, r in enumerate(grid.tolist()) if i == 0 or p_value(effect + r * step) > alpha)
-    inside, out = float(grid[kept]), float(grid[kept + 1])
-    while out - inside > ENDS:
-        middle = (inside + out) / 2.0
-        inside, out = (middle, out) if p_value(effect + middle * step) > alpha else (inside, middle)
-    return effect + inside * step
