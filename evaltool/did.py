@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+import pandas as pd
+
 from evaltool.direct.call import Answer, Call, Frame, column_names, compute, listed, only, outcome_id, panel_of
 from evaltool.direct.decomposition import Decomposition, decomposition
+from evaltool.direct.pretrend import PreTrend, bands_of, pretrend_of
 from evaltool.direct.result import DirectEstimate
 from evaltool.direct.sensitivity import Asked, Honest, sensitivity_of
 from evaltool.errors import Fault, Place, UsageError
@@ -177,3 +180,23 @@ def honest(
     zero or that of a payment, can no longer be excluded. Raises UsageError.
     """
     return sensitivity_of(estimate, Asked(kind=kind, method=method, grid=grid, weights=weights, level=level))
+
+
+def pretrend(
+    estimate: Estimate, *, slope: float | None = None, power: float = 0.8, level: float | None = None
+) -> PreTrend:
+    """The joint test before the start, and what it can see (Roth 2022), for any event study with a covariance.
+
+    Power against a straight trend of ``slope`` per period (else the slope that is noticed half of the time), the slopes
+    found with probability ``power``, and under ``.to_frame()`` what estimates are on average where such a trend passes
+    unnoticed. It is no gate: a test that finds nothing may have seen nothing. Raises UsageError.
+    """
+    return pretrend_of(estimate, slope=slope, power=power, level=level)
+
+
+def bands(estimate: Estimate, *, level: float | None = None) -> pd.DataFrame:
+    """Pointwise intervals and the band that holds for all event times at once (sup-t), as a frame by event time.
+
+    ``attrs`` has the level, the critical value, draws and seed. Raises UsageError.
+    """
+    return bands_of(estimate, level)

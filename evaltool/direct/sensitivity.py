@@ -118,8 +118,8 @@ def sensitivity_of(estimate: Estimate, asked: Asked) -> Honest:
     method = asked.method or METHOD.get(asked.kind, "conditional")
     faults += only("method", method, ("conditional",) if asked.kind == "relative_magnitudes" else tuple(NAMES), CALL)
     grid = _grid(asked, faults)
-    level = _level(estimate, asked, faults)
-    shown = _event_study(estimate, faults)
+    level = level_of(estimate, asked.level, CALL, faults)
+    shown = event_study_of(estimate, CALL, faults)
     weights = _weights([e for e in shown if e.element >= 0], asked.weights, faults)
     if faults:
         raise UsageError(faults)
@@ -150,17 +150,17 @@ def _grid(asked: Asked, faults: list[Fault]) -> tuple[float, ...]:
     return tuple(float(g) for g in numbers)
 
 
-def _level(estimate: Estimate, asked: Asked, faults: list[Fault]) -> float:
+def level_of(estimate: Estimate, asked: float | None, call: str, faults: list[Fault]) -> float:
     """The level asked for, else that of the estimate's own interval, else 0.95."""
     own = LEVEL if estimate.interval is None else estimate.interval.level
-    level = own if asked.level is None else asked.level
+    level = own if asked is None else asked
     if isinstance(level, bool) or not 0.5 <= level < 1.0:  # noqa: PLR2004 - as numerics.inference.SMALLEST_LEVEL
         cause = f"level = {level!r} is no confidence level."
-        faults.append(_bad("level", cause, "Write level=0.95 for 95 %."))
+        faults.append(Fault("USAGE_BAD_ARGUMENT", cause, "Write level=0.95 for 95 %.", Place(key=f"{call}.level")))
     return float(level)
 
 
-def _event_study(estimate: Estimate, faults: list[Fault]) -> list[Element]:
+def event_study_of(estimate: Estimate, call: str, faults: list[Fault]) -> list[Element]:
     """The path in order of time, once it is known to be an event study with one base, equal steps and a covariance."""
     shown = [e for e in estimate.path if e.kind == "event"]
     times = [e.element for e in shown]
@@ -177,7 +177,7 @@ def _event_study(estimate: Estimate, faults: list[Fault]) -> list[Element]:
     else:
         return shown
     fix = 'Use a method with an event study, base_period="universal", and at least two periods before the start.'
-    faults.append(Fault("USAGE_NO_EVENT_STUDY", cause, fix, Place(key=f"{CALL}.estimate")))
+    faults.append(Fault("USAGE_NO_EVENT_STUDY", cause, fix, Place(key=f"{call}.estimate")))
     return []
 
 

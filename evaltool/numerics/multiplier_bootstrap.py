@@ -59,7 +59,8 @@ class Band:
 def multipliers(shape: tuple[int, int], generator: np.random.Generator, kind: Multiplier) -> Floats:
     """Independent values with mean 0 and variance 1: ±1, or Mammen's two points, whose third moment is 1 as well."""
     if kind == "rademacher":
-        return 2.0 * generator.integers(0, 2, size=shape).astype(np.float64) - 1.0
+        signs: Floats = 2.0 * generator.integers(0, 2, size=shape).astype(np.float64) - 1.0
+        return signs
     high = generator.random(shape) < (ROOT5 - 1.0) / (2.0 * ROOT5)
     return np.where(high, (1.0 + ROOT5) / 2.0, (1.0 - ROOT5) / 2.0)
 
@@ -80,6 +81,24 @@ def spread_by_quartiles(draws: Floats) -> Floats:
     """(k,) standard errors from the draws' interquartile range over a normal's, as R did reports them."""
     low, high = np.quantile(draws, [0.25, 0.75], axis=0, method="inverted_cdf")
     return (high - low) / (2.0 * normal_quantile(0.75))
+
+
+def sup_t_critical(covariance: Floats, *, level: float, drawing: Drawing) -> float:
+    """The critical value of a band for effects known by their (k, k) covariance alone: quantile of max|Z_k| by draws.
+
+    Normal draws, whatever the multiplier; never below the pointwise value. Raises ValueError for an effect without
+    variation.
+    """
+    se = np.sqrt(np.diag(covariance))
+    if not bool(np.all(se > 0.0)):
+        message = "an effect without variation has no place in a simultaneous band"
+        raise ValueError(message)
+    values, vectors = np.linalg.eigh(covariance / np.outer(se, se))
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    draws = np.random.default_rng(drawing.seed).standard_normal((drawing.draws, se.shape[0])) @ root.T
+    largest = np.sort(np.max(np.abs(draws), axis=1))
+    rank = min(math.ceil(level * (drawing.draws + 1) - 1e-9), drawing.draws)
+    return max(float(largest[rank - 1]), normal_quantile((1.0 + level) / 2.0))
 
 
 def simultaneous_band(

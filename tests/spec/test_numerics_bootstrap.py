@@ -16,6 +16,7 @@ from evaltool.numerics.multiplier_bootstrap import (
     multipliers,
     simultaneous_band,
     spread_by_quartiles,
+    sup_t_critical,
 )
 from evaltool.numerics.regression import Regressors
 from evaltool.numerics.wild_bootstrap import WildDraws, wild_cluster_test
@@ -93,6 +94,17 @@ def test_band_excludes_zero_exactly_where_the_adjusted_p_value_says_so() -> None
         outside = (band.lower > 0) | (band.upper < 0)
         assert np.array_equal(outside, band.adjusted <= 0.1 + 1e-12)
         assert band.p_value == band.adjusted.min()
+
+
+def test_critical_value_from_a_covariance() -> None:
+    """Independent effects as above; perfectly correlated ones, and one alone, have the pointwise value 1.95996."""
+    drawing = Drawing(draws=40_000, seed=6)
+    five = sup_t_critical(np.diag([1.0, 4.0, 0.01, 9.0, 1.0]), level=0.95, drawing=drawing)
+    assert five == pytest.approx(stats.norm.ppf((1 + 0.95**0.2) / 2), abs=0.04)
+    for covariance in (np.ones((3, 3)), np.eye(1)):
+        assert sup_t_critical(covariance, level=0.95, drawing=drawing) == pytest.approx(1.95996, abs=0.03)
+    with pytest.raises(ValueError, match="without variation"):
+        sup_t_critical(np.diag([1.0, 0.0]), level=0.95, drawing=drawing)
 
 
 def test_what_a_band_cannot_be_made_of() -> None:
