@@ -63,7 +63,9 @@ class ClusterCovariance:
     """(k, k) covariance, clusters of the coarsest clustering, its G − 1, and the factor applied.
 
     ``repaired`` says that a two-way covariance had a negative direction, which was set to zero (Cameron, Gelbach &
-    Miller 2011). ``factor`` is None where the clusterings have factors of their own.
+    Miller 2011). ``factor`` is None where the clusterings have factors of their own. ``saturated`` counts clusters that
+    alone hold some direction of X: their residuals say nothing about it, CR2 counts it as free of error, and a
+    coefficient that rests on it (one treated cluster) must not be judged by CR2.
     """
 
     covariance: Floats
@@ -71,6 +73,7 @@ class ClusterCovariance:
     df: float
     factor: float | None
     repaired: bool = False
+    saturated: int = 0
 
 
 def least_squares(x: Regressors, y: Floats, weights: Floats | None = None) -> LeastSquares:
@@ -126,9 +129,11 @@ def two_way(fit: LeastSquares, first: Ints, second: Ints, small: SmallSample) ->
 
 def cr2(fit: LeastSquares, clusters: Ints) -> ClusterCovariance:
     """Bell & McCaffrey's covariance. A direction that lives in one cluster alone is left out (pseudo-inverse)."""
-    scores = np.stack([rows.T @ _lifted(rows, e) for rows, e in _blocks(fit, clusters)])
     count = _count(clusters)
-    return ClusterCovariance(fit.back(scores), count, count - 1.0, 1.0)
+    blocks = _blocks(fit, clusters)
+    scores = np.stack([rows.T @ _lifted(rows, e) for rows, e in blocks])
+    alone = sum(1.0 - float(np.linalg.norm(rows, 2)) ** 2 < SATURATED for rows, _ in blocks)
+    return ClusterCovariance(fit.back(scores), count, count - 1.0, 1.0, saturated=alone)
 
 
 def cr2_df(fit: LeastSquares, clusters: Ints, contrast: Floats, correlation: Correlation = "none") -> float | None:

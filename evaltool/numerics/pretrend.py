@@ -22,7 +22,7 @@ from evaltool.numerics.power import Trend, detectable_slope, linear_trend, wald_
 
 DRAWS = 100_000
 SEED = 20221
-SLOPES = 60
+SLOPES = 30
 """Bisections in the search for a slope."""
 
 

@@ -68,17 +68,12 @@ class RandomisationTest:
 
 def randomisation_test(data: ClusterSums, plan: Assignments, *, level: float) -> RandomisationTest:
     """Test and invert, two-sided. Raises ValueError for the t statistic with one cluster in an arm."""
-    clusters, treated = data.treated.shape[0], int(np.count_nonzero(data.treated))
-    if plan.statistic == "t" and min(treated, clusters - treated) < 2:  # noqa: PLR2004 - one has no spread
-        message = 'one cluster in an arm has no spread of its own: ask for statistic="difference"'
-        raise ValueError(message)
-    chosen, enumerated = _assignments(data.treated, plan)
-    middle = float(np.sum(data.outcome)) / float(np.sum(data.weight))
-    centred = data.outcome - middle * data.weight
+    chosen, enumerated = _assignments(data, plan)
+    centred = _centred(data.outcome, data.weight)
 
     def p_value(tau: float) -> float:
         moved = -data.weight * data.treated if math.isinf(tau) else centred - tau * data.weight * data.treated
-        moved = moved - data.weight * (float(np.sum(moved)) / float(np.sum(data.weight)))
+        moved = _centred(moved, data.weight)
         return _share(moved, data.weight, chosen, plan.statistic, enumerated=enumerated)
 
     own = data.treated.astype(np.float64)[None, :]
@@ -90,9 +85,24 @@ def randomisation_test(data: ClusterSums, plan: Assignments, *, level: float) ->
     return RandomisationTest(effect, p_value(0.0), ends[0], ends[1], level, chosen.shape[0] - 1, enumerated)
 
 
-def _assignments(treated: Bools, plan: Assignments) -> tuple[Floats, bool]:
+def randomisation_p_value(data: ClusterSums, plan: Assignments) -> float:
+    """The p-value of no effect alone, without the interval. Raises ValueError as the test does."""
+    chosen, enumerated = _assignments(data, plan)
+    return _share(_centred(data.outcome, data.weight), data.weight, chosen, plan.statistic, enumerated=enumerated)
+
+
+def _centred(outcome: Floats, weight: Floats) -> Floats:
+    """Sums by cluster less what the mean over all of them would give: levels then cost no digits."""
+    return outcome - weight * (float(np.sum(outcome)) / float(np.sum(weight)))
+
+
+def _assignments(data: ClusterSums, plan: Assignments) -> tuple[Floats, bool]:
     """(1 + draws, G) the real assignment first, then all there are or those drawn."""
+    treated = data.treated
     clusters, count = treated.shape[0], int(np.count_nonzero(treated))
+    if plan.statistic == "t" and min(count, clusters - count) < 2:  # noqa: PLR2004 - one has no spread
+        message = 'one cluster in an arm has no spread of its own: ask for statistic="difference"'
+        raise ValueError(message)
     own = treated.astype(np.float64)[None, :]
     if math.comb(clusters, count) <= plan.most:
         picks = np.array(list(itertools.combinations(range(clusters), count)))

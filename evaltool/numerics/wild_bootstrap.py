@@ -110,6 +110,13 @@ def wild_cluster_test(
     return WildTest(problem.effect, se, statistic, p_value(0.0), ends[0], ends[1], level, v.shape[1], enumerated)
 
 
+def wild_cluster_p_value(x: Regressors, y: Floats, clusters: Ints, *, column: int, drawing: WildDraws) -> float:
+    """The p-value of a zero coefficient alone, without the interval."""
+    problem = _problem(x, y, clusters, column)
+    v, enumerated = _weights(problem.z0.shape[0], drawing)
+    return _share(problem.matrices(0.0), v, enumerated=enumerated)
+
+
 def _problem(x: Regressors, y: Floats, clusters: Ints, column: int) -> _Problem:
     """Everything that does not depend on the weights."""
     fit = least_squares(x, y)

@@ -210,7 +210,11 @@ def test_one_treated_cluster_has_no_jackknife_and_cr2_stays_finite() -> None:
         cr3(fit, codes)
     assert caught.value.codes == ("RUN_CLUSTER_IDENTIFIES",)
     assert "cluster number 3 of 7" in str(caught.value)
-    assert np.all(np.isfinite(cr2(fit, codes).covariance))
+    found = cr2(fit, codes)
+    assert np.all(np.isfinite(found.covariance))
+    assert found.saturated == 1
+    plain, _, _, same = fitted(14)
+    assert cr2(plain, same).saturated == 0
     df = cr2_df(fit, codes, np.array([0.0, 1.0, 0.0]))
     assert df is not None
     assert df < len(SIZES) - 1
