@@ -28,6 +28,8 @@ class Programme(Record):
     currency: str = Field(default="DKK", pattern=r"^[A-Z]{3}$")
     source: Text | None = None
     """Where published figures come from, when the programme is a real one."""
+    made_up: Words = Words()
+    """What in this plan nobody published or agreed, and was made up for an illustration; every report shows it."""
 
 
 class Authority(Record):

@@ -22,7 +22,9 @@ def build(telling: Telling) -> tuple[Block, ...]:
 
 
 def _line(telling: Telling, key: str) -> str:
-    """One limitation, with the number of treated units where it speaks of it."""
+    """One limitation, with the number of treated units or the plan's own words where it speaks of them."""
+    if key == "made_up":
+        return telling.tell("limit.made_up", {"what": telling.run.plan.programme.made_up.in_language(telling.lang)})
     if key != "small":
         known = telling.voice.says(f"limit.{key}")
         return telling.tell(f"limit.{key}") if known else f"{md(telling.name_of('limit', key))}\\."
@@ -35,7 +37,7 @@ def _line(telling: Telling, key: str) -> str:
 def _keys(telling: Telling) -> list[str]:
     """Which sentences apply."""
     run = telling.run
-    keys: list[str] = []
+    keys: list[str] = ["made_up"] if run.plan.programme.made_up.in_language(telling.lang) else []
     estimate = telling.headline
     if estimate is not None:
         if estimate.kind == "effect":
