@@ -12,6 +12,7 @@ from typing import cast
 from evaltool.errors import DisclosureError, Fault, Place
 from evaltool.gates._released_design import DONOR_FIELDS, MATCHING_FIELDS, left_out_name
 from evaltool.numerics.disclosure import is_hidden
+from evaltool.pipeline.money import gain_keys
 from evaltool.records.base import Json, Record, canonical_json, plain
 from evaltool.records.decision import Alternative
 from evaltool.records.design import BalanceRow, DonorSummary, MatchSummary
@@ -23,6 +24,7 @@ from evaltool.records.run import Run
 SCHEMA_VERSION = 1
 ARMS = ("treated", "comparison")
 TABLES = ("path", "groups", "calendar", "cells", "series")
+OTHERS = ("other_bases", "other_specifications", "other_estimators")
 RESULTS = ("att", "se", "interval", "p_value", "statistic", "observed", "counterfactual", "baseline", "relative")
 """What an estimate says besides its method; withheld together with the size of either arm."""
 
@@ -50,6 +52,7 @@ def determination_of(run: Run) -> dict[str, Json]:
         "estimate": _estimate(run.estimate, cells),
         "estimates": [_briefly(_estimate(estimate, cells)) for estimate in run.estimates],
         "failed_specifications": plain(run.failed_specifications),
+        "infeasible": plain(run.infeasible),
         "second_opinion": None if cells.headline_withheld else plain(run.second_opinion),
         "gates": [_gate(gate, withheld=cells.hides_gate(gate)) for gate in run.gates],
         "design": _design(run, cells),
@@ -57,11 +60,24 @@ def determination_of(run: Run) -> dict[str, Json]:
         "plan": {"seal": run.plan_seal, "lock": run.lock.state, **_design_lock(run), **_variations(run)},
         "data": _data(run, cells),
         "disclosure": {"profile": plan.disclosure.profile, "counts": plan.disclosure.counts, "minimum": cells.minimum},
+        **_money(run, cells),
         **({"sign_offs": plain(run.sign_offs)} if run.sign_offs else {}),
         **({"deviations": plain(run.deviations)} if run.deviations else {}),
         "seed": run.seed,
         "versions": plain(run.versions),
     }
+
+
+def _money(run: Run, cells: CellRule) -> dict[str, Json]:
+    """Gains, the investors' return and the chances beforehand, where the plan asks for them.
+
+    Gains are people times effect: they are withheld with any estimate they are made from.
+    """
+    gains: Json = plain(run.gains)
+    if run.gains is not None and cells.gains_withheld:
+        gains = {**dict.fromkeys(_table(run.gains)), "currency": run.gains.currency, "suppressed": True}
+    found = {"gains": gains, "investor": plain(run.investor), "chances": plain(run.chances)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _design_lock(run: Run) -> dict[str, Json]:
@@ -95,6 +111,10 @@ class CellRule:
         )
         self.minimum = run.plan.disclosure.minimum
         self.headline_withheld = any(self.hides("arm", arm) for arm in ARMS)
+        priced = set(gain_keys(run.plan, [estimate.key for estimate in run.estimates]))
+        self.gains_withheld = any(
+            self.hides("arm", arm, of=estimate) for estimate in run.estimates if estimate.key in priced for arm in ARMS
+        )
 
     def hides(self, *parts: str | int, of: Estimate | None = None) -> bool:
         """Whether the count of this name, in the headline or in another estimate, is hidden."""
@@ -160,7 +180,7 @@ def _decision(run: Run, *, withheld: bool) -> dict[str, Json]:
         "per_payer": plain(decision.per_payer),
     }
     if withheld:
-        hidden = ("steps", "trace", "nearest_threshold", "distance", "other_bases", "other_specifications")
+        hidden = ("steps", "trace", "nearest_threshold", "distance", "distance_money", "uncertainty", *OTHERS)
         return {**shown, **dict.fromkeys(hidden), "suppressed": True}
     return {
         **shown,
@@ -170,6 +190,9 @@ def _decision(run: Run, *, withheld: bool) -> dict[str, Json]:
         "distance": plain(decision.distance),
         "other_bases": [_alternative(a) for a in decision.alternatives if a.kind == "basis"],
         "other_specifications": [_alternative(a) for a in decision.alternatives if a.kind == "specification"],
+        "other_estimators": [_alternative(a) for a in decision.alternatives if a.kind == "estimator"],
+        "distance_money": plain(decision.distance_money),
+        "uncertainty": plain(decision.uncertainty),
     }
 
 
@@ -191,7 +214,7 @@ def _estimate(estimate: Estimate, cells: CellRule) -> dict[str, Json]:
     if withheld:
         counts = {**dict.fromkeys(counts), "suppressed": True}
         everything |= {**dict.fromkeys(RESULTS), "conventions": {}, "suppressed": True}
-    for name in ("event_covariance", "certificate"):
+    for name in ("event_covariance", "certificate", "unit_counts"):
         del everything[name]
     return everything | {
         "level": None if estimate.interval is None else estimate.interval.level,
@@ -226,8 +249,12 @@ def _element(element: Element, estimate: Estimate, cells: CellRule) -> dict[str,
 
 
 def _gate(gate: GateResult, *, withheld: bool) -> dict[str, Json]:
-    """One gate without its evidence, which may be about few units and stays in the secure environment."""
+    """One gate without its evidence, which may be about few units and stays in the secure environment.
+
+    The source of the threshold is a citation and stands in English.
+    """
     shown = {name: value for name, value in _table(gate).items() if name not in {"evidence", "counts"}}
+    shown["source"] = gate.source.in_language("en")
     if withheld:
         return {**shown, "statistic": None, "threshold": None, "sentence": None, "suppressed": True}
     return shown

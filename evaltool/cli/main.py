@@ -13,7 +13,23 @@ import typer
 from typer.exceptions import TyperException
 
 from evaltool.bundle.pinned import unexpected
-from evaltool.cli import check, compare, demo, explain, lock, methods, new, report, run, schema, sign_off, vary, verify
+from evaltool.cli import (
+    check,
+    compare,
+    demo,
+    explain,
+    lock,
+    methods,
+    new,
+    power,
+    report,
+    run,
+    schema,
+    sign_off,
+    simulate,
+    vary,
+    verify,
+)
 from evaltool.cli.terminal import complain
 from evaltool.errors import EXIT_INTERRUPTED, EXIT_OK, EvaltoolError, Fault, RunError, UsageError
 
@@ -36,6 +52,8 @@ for name, command, short in (
     ("demo", demo.demo, "Evaluate the bundled sample programmes."),
     ("new", new.new, "Start a new evaluation that runs as it is."),
     ("check", check.check, "Say everything wrong with a plan and its data."),
+    ("power", power.power, "How small an effect a plan's numbers can show."),
+    ("simulate", simulate.simulate, "How probable each payment is before data."),
     ("lock", lock.lock, "Seal a plan before outcomes are known."),
     ("vary", vary.vary, "Record a signed change of a locked plan."),
     ("run", run.run, "Evaluate a plan: decision, reports, sealed bundle."),

@@ -38,7 +38,7 @@ class Measure:
     reason: Reason
     statistic: Words
     unit: Words
-    source: str
+    source: Words
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,10 @@ MEASURE = Measure(
     reason="PLAN_UNLOCKED",
     statistic=Words(da="segl, der stemmer", en="seals that agree"),
     unit=Words(da="segl", en="seals"),
-    source="Practice: the Peterborough comparison was settled before outcomes were seen (RAND Europe 2011)",
+    source=Words(
+        da="Praksis: Sammenligningen i Peterborough blev lagt fast, før udfaldene var set (RAND Europe 2011)",
+        en="Practice: the Peterborough comparison was settled before outcomes were seen (RAND Europe 2011)",
+    ),
 )
 SHOWN = 12
 """Characters of a seal shown in the sentence."""

@@ -84,6 +84,13 @@ def infer(effect: float, se: float, rule: InferenceRule) -> Inference:
     )
 
 
+def error_quantiles(se: float, df: float | None, count: int) -> list[float]:
+    """``count`` equally probable values of an estimate's error: se times the t (normal) quantiles at (k − ½)/count."""
+    law = stats.norm() if df is None else stats.t(df)
+    at = (np.arange(1, count + 1) - 0.5) / count
+    return [float(one) for one in se * law.ppf(at)]
+
+
 def influence_sums(influence: Floats, clusters: Ints | None) -> Floats:
     """Influence values summed within clusters: (clusters,) or (clusters, k); unchanged without clusters.
 

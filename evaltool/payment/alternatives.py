@@ -10,7 +10,8 @@ from evaltool.payment.combination import Settlement, combine, settle
 from evaltool.payment.request import DecisionRequest
 from evaltool.payment.rules import RuleOutcome, Selection, apply_rules
 from evaltool.records.decision import Alternative
-from evaltool.records.plan.payment import UNSTATED
+from evaltool.records.evidence import FEASIBLE
+from evaltool.records.plan.payment import BASES, UNSTATED, Basis, Rule
 
 NEARLY = Decimal("0.1")
 """Amounts along a line agree within this share of the decided one (our own proposal)."""
@@ -37,24 +38,28 @@ def absent_in(outcomes: Sequence[RuleOutcome]) -> str | None:
     return next((outcome.result.absent for outcome in outcomes if outcome.result.absent is not None), None)
 
 
-def leading_point(outcomes: Sequence[RuleOutcome]) -> Decimal:
-    """The figure that leads: the last comparison of the first rule that compares, else the first estimate.
-
-    Only for outcomes of which none is absent, so that every rule has its estimate.
-    """
+def leading_point(outcomes: Sequence[RuleOutcome]) -> Decimal | None:
+    """The figure that leads: the last comparison of the first rule that compares, else the first estimate."""
     compared = [outcome.result.comparisons[-1].value for outcome in outcomes if outcome.result.comparisons]
-    return compared[0] if compared else outcomes[0].evidence[0].point
+    given = [item.point for outcome in outcomes for item in outcome.evidence]
+    return next(iter((*compared, *given)), None)
 
 
 def other_bases(request: DecisionRequest, outcomes: Sequence[RuleOutcome], specification: str) -> list[Alternative]:
     """Every basis but the one all rules with a threshold already stand on."""
-    compared = [o for o in outcomes if request.mechanisms(o.rule.mechanism).uses != "count"]
+    compared = [outcome for outcome in outcomes if outcome.compares]
     found: list[Alternative] = []
-    for basis in UNSTATED:
-        if any(outcome.basis != basis for outcome in compared):
+    for basis in BASES:
+        stated = basis in UNSTATED or all(_can_stand_on(outcome.rule, basis) for outcome in compared)
+        if stated and any(outcome.basis != basis for outcome in compared):
             selection = Selection(basis=basis, specification=specification)
             found.append(_what_if(request, selection, name=basis))
     return found
+
+
+def _can_stand_on(rule: Rule, basis: Basis) -> bool:
+    """Whether the rule states what a basis with a figure of its own needs."""
+    return rule.probability is not None if basis == "probability" else rule.margin is not None
 
 
 def other_specifications(request: DecisionRequest, specification: str) -> list[Alternative]:
@@ -63,6 +68,19 @@ def other_specifications(request: DecisionRequest, specification: str) -> list[A
         _what_if(request, Selection(specification=sensitivity.id), name=sensitivity.id)
         for sensitivity in request.plan.sensitivity
         if sensitivity.id != specification
+    ]
+
+
+def other_estimators(request: DecisionRequest) -> list[Alternative]:
+    """Every other method that could be applied to the same data, in the order in which they were."""
+    found = dict.fromkeys(
+        item.key.specification for item in request.evidence if item.key.specification.startswith(FEASIBLE)
+    )
+    return [
+        _what_if(request, Selection(specification=name), name=name.removeprefix(FEASIBLE)).model_copy(
+            update={"kind": "estimator"}
+        )
+        for name in found
     ]
 
 
@@ -90,6 +108,6 @@ def _what_if(request: DecisionRequest, selection: Selection, *, name: str) -> Al
     absent = absent_in(outcomes)
     if absent is not None:
         return Alternative.model_validate({**kind, "state": None, "amount": None, "absent": absent})
-    settled = settle(request.plan, combine(outcomes))
+    settled = settle(request.plan, combine(outcomes, request.plan.payment.combine))
     figures = {"state": settled.state, "amount": settled.amount, "point": leading_point(outcomes)}
     return Alternative.model_validate({**kind, **figures})

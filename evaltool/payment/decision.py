@@ -13,15 +13,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from evaltool.payment.alternatives import absent_in, agreement, other_bases, other_specifications
+from evaltool.payment.alternatives import absent_in, agreement, other_bases, other_estimators, other_specifications
 from evaltool.payment.arithmetic import stated_context
 from evaltool.payment.basis import TIE
 from evaltool.payment.combination import ZERO, Entitlement, Settlement, combine, settle
 from evaltool.payment.fallback import UNDECIDED, blocking_reasons, choose, in_order
 from evaltool.payment.request import DecisionRequest
-from evaltool.payment.rules import RuleOutcome, Selection, apply_rules, nearest
+from evaltool.payment.rules import Nearest, RuleOutcome, Selection, apply_rules, nearest
+from evaltool.payment.substitution import Path, path_of
 from evaltool.payment.trace import Value, step
-from evaltool.records.decision import FLAGS, Alternative, Decision, Flag, Reason, State, StepRecord, TraceStep
+from evaltool.payment.uncertainty import amount_uncertainty, money_beyond
+from evaltool.records.decision import (
+    FLAGS,
+    Alternative,
+    AmountUncertainty,
+    Decision,
+    Flag,
+    Reason,
+    State,
+    StepRecord,
+    TraceStep,
+)
 from evaltool.records.evidence import PRIMARY, Evidence
 from evaltool.records.plan.analysis import Fallback
 from evaltool.records.plan.payment import BASES
@@ -53,6 +65,9 @@ class Conclusion:
     outcomes: tuple[RuleOutcome, ...] = ()
     trace: tuple[TraceStep, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    near: Nearest | None = None
+    uncertainty: AmountUncertainty | None = None
+    beyond: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -167,15 +182,16 @@ def _stopped(request: DecisionRequest, minutes: Minutes, halt: Halt) -> Decision
 
 def _concluded(request: DecisionRequest, minutes: Minutes, fallback: Fallback | None) -> Decision:
     """Steps 4 to 8."""
-    specification = PRIMARY if fallback is None or fallback.specification is None else fallback.specification
+    path = path_of(request, fallback, ", ".join(minutes.reasons))
     if fallback is not None and fallback.amount is not None and fallback.action == "pay_floor":
         end = _floor(request, minutes, fallback, fallback.amount)
     else:
-        end = _mechanisms(request, minutes, Selection(specification=specification), fallback)
+        end = _mechanisms(path, minutes)
     _sign_off(request, minutes)
     if end.outcomes:
-        bases = other_bases(request, end.outcomes, specification)
-        end = replace(end, alternatives=(*bases, *other_specifications(request, specification)))
+        bases = other_bases(path.request, end.outcomes, path.specification)
+        specifications = other_specifications(path.request, path.specification)
+        end = replace(end, alternatives=(*bases, *specifications, *other_estimators(path.request)))
     _sensitivity(minutes, end)
     _tie(minutes, end)
     return _written(request, minutes, end)
@@ -183,7 +199,7 @@ def _concluded(request: DecisionRequest, minutes: Minutes, fallback: Fallback | 
 
 def _floor(request: DecisionRequest, minutes: Minutes, fallback: Fallback, amount: Decimal) -> Conclusion:
     """Steps 4 and 5 when the contract pays an agreed floor: no figure meets a threshold."""
-    top = combine(apply_rules(request, Selection())).top
+    top = combine(apply_rules(request, Selection()), request.plan.payment.combine).top
     reasons = ", ".join(minutes.reasons)
     trace = step("fallback.floor", {"action": fallback.action, "reasons": reasons, "amount": amount})
     minutes.note("NOT_APPLICABLE", {"why": "pay_floor"})
@@ -195,16 +211,11 @@ def _floor(request: DecisionRequest, minutes: Minutes, fallback: Fallback, amoun
     return _settled(minutes, settled, ())
 
 
-def _mechanisms(
-    request: DecisionRequest, minutes: Minutes, selection: Selection, fallback: Fallback | None
-) -> Conclusion:
+def _mechanisms(path: Path, minutes: Minutes) -> Conclusion:
     """Steps 4 and 5: what the rules trigger and what is paid of it."""
+    request, selection = path.request, Selection(specification=path.specification)
     outcomes = apply_rules(request, selection)
     detail: dict[str, Value] = {"rules": len(outcomes), "specification": selection.specification}
-    opening: tuple[TraceStep, ...] = ()
-    if fallback is not None:
-        named: dict[str, Value] = {"action": fallback.action, "reasons": ", ".join(minutes.reasons)}
-        opening = (step("fallback.specification", {**named, "specification": selection.specification}),)
     if any(item.kind != "effect" for outcome in outcomes for item in outcome.evidence):
         minutes.flags.append("NO_COUNTERFACTUAL")
     absent = absent_in(outcomes)
@@ -212,11 +223,18 @@ def _mechanisms(
         minutes.note("NOT_APPLICABLE", {**detail, "why": absent})
         minutes.note("NOT_APPLICABLE", {"why": absent})
         minutes.reasons.append("BASIS_ABSENT")
-        trace = (*opening, *(item for outcome in outcomes for item in outcome.result.trace))
+        trace = (*path.trace, *(item for outcome in outcomes for item in outcome.result.trace))
         return Conclusion("NOT_DECIDABLE", outcomes=outcomes, trace=trace)
     minutes.note("APPLIED", detail)
-    settled = settle(request.plan, combine(outcomes))
-    return _settled(minutes, replace(settled, trace=(*opening, *settled.trace)), outcomes)
+    settled = settle(request.plan, combine(outcomes, request.plan.payment.combine))
+    near = nearest(outcomes)
+    end = _settled(minutes, replace(settled, trace=(*path.trace, *settled.trace)), outcomes)
+    return replace(
+        end,
+        near=near,
+        uncertainty=amount_uncertainty(request, selection, settled),
+        beyond=money_beyond(request, selection, near, settled),
+    )
 
 
 def _settled(minutes: Minutes, settled: Settlement, outcomes: tuple[RuleOutcome, ...]) -> Conclusion:
@@ -278,7 +296,7 @@ def _tie(minutes: Minutes, end: Conclusion) -> None:
 def _written(request: DecisionRequest, minutes: Minutes, end: Conclusion) -> Decision:
     """The finished record."""
     plan, settled = request.plan, end.settlement
-    threshold, distance = nearest(end.outcomes)
+    near = end.near
     bases = {rule.basis for rule in plan.payment.rule if rule.basis is not None}
     if plan.governance.is_departed_from(request.as_of):
         minutes.reasons.append("UNREGISTERED_DEVIATION")
@@ -295,6 +313,8 @@ def _written(request: DecisionRequest, minutes: Minutes, end: Conclusion) -> Dec
         steps=tuple(minutes.steps),
         trace=end.trace,
         alternatives=end.alternatives,
-        nearest_threshold=threshold,
-        distance=distance,
+        nearest_threshold=None if near is None else near.threshold,
+        distance=None if near is None else near.distance,
+        distance_money=end.beyond,
+        uncertainty=end.uncertainty,
     )

@@ -9,7 +9,7 @@ from evaltool.records.decision import REASONS, Reason
 from evaltool.records.gate import GateResult
 from evaltool.records.plan.analysis import Fallback
 
-CAUTION = ("refuse", "expert", "hold", "pay_floor", "other_estimator")
+CAUTION = ("refuse", "expert", "hold", "pay_floor", "fixed_rate", "pooled_test", "blend", "other_estimator")
 """When several gates block and the contract answers them differently, the first of these prevails."""
 UNDECIDED = frozenset({"refuse", "expert", "hold"})
 """Actions that leave the payment undecided."""
@@ -48,10 +48,22 @@ def choose(fallbacks: Sequence[Fallback], reasons: Sequence[Reason]) -> Answer:
         answers.append(named[0])
     action = min((answer.action for answer in answers), key=CAUTION.index)
     chosen = [answer for answer in answers if answer.action == action]
-    if len({(answer.amount, answer.specification) for answer in chosen}) > 1 and action not in UNDECIDED:
+    if len({_terms(answer) for answer in chosen}) > 1 and action not in UNDECIDED:
         return Answer(None, "conflict")
-    first = chosen[0]
-    missing = first.amount if action == "pay_floor" else first.specification
-    if action not in UNDECIDED and not missing:
-        return Answer(None, "incomplete")
-    return Answer(first)
+    return Answer(None, "incomplete") if _incomplete(chosen[0]) else Answer(chosen[0])
+
+
+def _terms(fallback: Fallback) -> tuple[object, ...]:
+    """Everything an action depends on besides its name."""
+    return (fallback.amount, fallback.specification, fallback.blend, fallback.correlation, fallback.rate)
+
+
+def _incomplete(fallback: Fallback) -> bool:
+    """Whether the action lacks what it needs."""
+    needed: dict[str, object] = {
+        "pay_floor": fallback.amount or None,
+        "other_estimator": fallback.specification,
+        "blend": fallback.blend or None,
+        "fixed_rate": fallback.rate,
+    }
+    return fallback.action in needed and needed[fallback.action] is None

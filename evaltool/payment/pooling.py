@@ -16,7 +16,6 @@ from evaltool.records.evidence import EstimateKey, Evidence
 from evaltool.records.mechanism import RuleRequest
 
 POOLED = "pooled"
-TIES = ("tie_lower", "tie_upper")
 INDEPENDENT = "independent_cohorts"
 """The assumption behind the pooled standard error, as the trace names it."""
 
@@ -27,28 +26,50 @@ def pool(request: RuleRequest, *, equal_weights: bool) -> tuple[Figure, tuple[Tr
     Weights are the plan's, or equal where the rule says so; they need not sum to one, and nothing is divided
     before the end, so that equal cohorts pool to exactly their own figure.
     """
-    weights = _weights(request, equal_weights=equal_weights)
+    pooled = pooled_estimate(request.rule.id, request.rule.subject, request.evidence, equal_weights=equal_weights)
+    if isinstance(pooled, Absent):
+        return pooled
+    evidence, steps = pooled
+    found = figure(request, evidence)
+    return found if isinstance(found, Absent) else (found, steps)
+
+
+def pooled_estimate(
+    rule: str, outcome: str, evidence: tuple[Evidence, ...], *, equal_weights: bool
+) -> tuple[Evidence, tuple[TraceStep, ...]] | Absent:
+    """The cohorts' weighted mean as an estimate of its own, and the steps that lead to it, or why there is none."""
+    weights = _weights(rule, evidence, equal_weights=equal_weights)
     if isinstance(weights, Absent):
         return weights
     steps: list[TraceStep] = []
-    rule, total, summed = request.rule.id, sum(weights, Decimal(0)), Decimal(0)
-    for weight, item in zip(weights, request.evidence, strict=True):
+    total, summed = sum(weights, Decimal(0)), Decimal(0)
+    for weight, item in zip(weights, evidence, strict=True):
         summed += weight * item.point
         product: dict[str, Value] = {"weight": weight, "value": item.point, "product": weight * item.point}
         steps.append(step("pooled.weight", {"rule": rule, "cohort": item.key.cohort, **product}))
     value = summed / total
-    ends = [_tie_end(weights, request.evidence, upper=upper) for upper in (False, True)]
-    error = _standard_error(weights, request.evidence)
-    critical = critical_value(request.evidence)
+    error = _standard_error(weights, evidence)
+    critical = critical_value(evidence)
     lower = None if error is None or critical is None else value - critical * error
-    pooled = _as_evidence(request, value, lower, error).model_copy(update=dict(zip(TIES, ends, strict=True)))
-    found = figure(request, pooled)
-    if isinstance(found, Absent):
-        return found
+    upper = None if error is None or critical is None else value + critical * error
+    ends = [_tie_end(weights, evidence, upper=upper) for upper in (False, True)]
+    pooled = Evidence(
+        key=EstimateKey(outcome=outcome, cohort=POOLED),
+        kind=evidence[0].kind,
+        point=value,
+        lower=lower,
+        upper=upper,
+        standard_error=error,
+        is_exact=all(item.is_exact for item in evidence),
+        absent="a cohort has no standard error" if error is None else None,
+        spread=_spread(weights, evidence),
+        tie_lower=ends[0],
+        tie_upper=ends[1],
+    )
     values: dict[str, Value] = {"rule": rule, "total_weight": total, "value": value, "standard_error": error}
     values |= {"critical_value": critical, "lower": lower, "equal_weights": equal_weights}
     steps.append(step("pooled.value", {**values, "assumption": None if error is None else INDEPENDENT}))
-    return found, tuple(steps)
+    return pooled, tuple(steps)
 
 
 def _tie_end(weights: tuple[Decimal, ...], evidence: tuple[Evidence, ...], *, upper: bool) -> Decimal | None:
@@ -60,26 +81,21 @@ def _tie_end(weights: tuple[Decimal, ...], evidence: tuple[Evidence, ...], *, up
     return sum((w * end for w, end in zip(weights, moved, strict=True)), Decimal(0)) / sum(weights, Decimal(0))
 
 
-def _as_evidence(request: RuleRequest, value: Decimal, lower: Decimal | None, error: Decimal | None) -> Evidence:
-    """The pooled figure as an estimate of its own."""
-    return Evidence(
-        key=EstimateKey(outcome=request.rule.subject, cohort=POOLED),
-        kind=request.evidence[0].kind,
-        point=value,
-        lower=lower,
-        standard_error=error,
-        is_exact=all(item.is_exact for item in request.evidence),
-        absent="a cohort has no standard error" if error is None else None,
-    )
+def _spread(weights: tuple[Decimal, ...], evidence: tuple[Evidence, ...]) -> tuple[Decimal, ...]:
+    """Quantiles of the pooled error when all cohorts err together; empty when one has none."""
+    if not all(item.spread for item in evidence):
+        return ()
+    columns = ([weight * one for one in item.spread] for weight, item in zip(weights, evidence, strict=True))
+    return tuple(sum(one, Decimal(0)) / sum(weights, Decimal(0)) for one in zip(*columns, strict=True))
 
 
-def _weights(request: RuleRequest, *, equal_weights: bool) -> tuple[Decimal, ...] | Absent:
+def _weights(rule: str, evidence: tuple[Evidence, ...], *, equal_weights: bool) -> tuple[Decimal, ...] | Absent:
     """The agreed weights, one per cohort, none negative and not all zero."""
     if equal_weights:
-        return (Decimal(1),) * len(request.evidence)
-    agreed = tuple(item.weight for item in request.evidence if item.weight is not None)
-    if len(agreed) < len(request.evidence) or min(agreed) < 0 or max(agreed) == 0:
-        return Absent("weights_not_agreed", request.rule.id)
+        return (Decimal(1),) * len(evidence)
+    agreed = tuple(item.weight for item in evidence if item.weight is not None)
+    if len(agreed) < len(evidence) or min(agreed) < 0 or max(agreed) == 0:
+        return Absent("weights_not_agreed", rule)
     return agreed
 
 

@@ -6,23 +6,30 @@ data is exactly what a decision could not compute.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 from evaltool.errors import Fault, Place, PlanError
 from evaltool.payment.arithmetic import stated_context
-from evaltool.payment.rules import basis_of
+from evaltool.payment.request import DecisionRequest
+from evaltool.payment.rules import Selection, apply_rules, basis_of
 from evaltool.records.base import Record
-from evaltool.records.evidence import ALL, EstimateKey, Evidence
-from evaltool.records.mechanism import MechanismPlugin, RuleRequest
+from evaltool.records.evidence import ALL, PRIMARY, EstimateKey, Evidence, Exceeded
+from evaltool.records.lock import LockStatus
+from evaltool.records.mechanism import MechanismPlugin
 from evaltool.records.options import parse_options
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
 from evaltool.records.plan.payment import Rule
 
 Kind = Literal["effect", "verified_count", "change"]
 
+TRIABLE = frozenset(
+    {"PLAN_RULE_BASIS", "PLAN_RULE_INCLUSIVE", "PLAN_BELOW_QUANTUM", "PLAN_MECHANISM_KIND"}
+    | {"PLAN_NO_RELATIVE_EFFECT", "PLAN_NO_COHORT_ESTIMATES"}
+)
+"""Faults beside which the rules can still be tried out."""
 ABSENT_FAULTS: dict[str, tuple[str, str, str]] = {
     "no_lower_bound": (
         "PLAN_BASIS_NEEDS_SE",
@@ -38,6 +45,26 @@ ABSENT_FAULTS: dict[str, tuple[str, str, str]] = {
         "PLAN_COHORT_AMOUNTS",
         "does not state one amount per cohort",
         "Write as many cohort_amounts as there are cohorts, in the same order.",
+    ),
+    "no_unit_counts": (
+        "PLAN_NEEDS_PER_UNIT",
+        "pays per person, and {method} is not asked to keep what each person reached",
+        "Use measured.verified_count with per_unit = true in [estimator.options].",
+    ),
+    "unknown_payer": (
+        "PLAN_UNKNOWN_PAYER",
+        "names a payer that is no authority of the contract",
+        "Use a name of [[parties.authorities]], as it is written there.",
+    ),
+    "part_missing": (
+        "PLAN_UNKNOWN_PART",
+        "names a rule that the plan does not have",
+        "Write the id of another [[payment.rule]] under 'of'.",
+    ),
+    "specification_missing": (
+        "PLAN_UNKNOWN_SPECIFICATION",
+        "names a specification that the plan does not have",
+        "Use 'primary' or the id of a [[sensitivity]].",
     ),
     "weights_not_agreed": (
         "PLAN_COHORT_WEIGHTS",
@@ -57,6 +84,10 @@ class Method:
     standard_error: Literal["always", "sometimes", "never"]
     per_cohort: bool
     relative: bool
+    per_unit: bool = False
+    """Whether the plan asks for what each person or unit reached."""
+    any_kind: bool = False
+    """Whether its figures can be of every kind, as published ones are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +124,13 @@ def refusals(plan: EvaluationPlan, method: Method, mechanisms: Callable[[str], M
             *_below_quantum(plan.payment.quantum, subject),
             *_unstated(subject),
             *_kind(subject, method),
-            *_trial(plan, subject, method),
+            *_outcome(subject),
         ]
+    if not faults or {fault.code for fault in faults} <= TRIABLE:
+        try:
+            faults += _trial(plan, method, mechanisms)
+        except PlanError as error:
+            faults += error.faults
     return tuple(faults)
 
 
@@ -121,11 +157,27 @@ def _unstated(subject: _Subject) -> list[Fault]:
     return faults
 
 
+def _outcome(subject: _Subject) -> list[Fault]:
+    """A rule that looks at a figure names its outcome; one that only combines others has none."""
+    combines = subject.plugin.uses == "parts"
+    if combines and subject.rule.outcome is not None:
+        fix = "Remove the outcome: the rules it combines name theirs."
+        return [
+            subject.fault("PLAN_RULE_OUTCOME", "only combines other rules, yet names an outcome", fix, at="outcome")
+        ]
+    if not combines and not subject.rule.outcomes:
+        fix = 'Write outcome = "…", the id of an [[outcome]].'
+        return [subject.fault("PLAN_RULE_OUTCOME", "does not say on which outcome it pays", fix)]
+    return []
+
+
 def _kind(subject: _Subject, method: Method) -> list[Fault]:
     """Tariffs pay verified units, effect mechanisms pay effects; cohort tests need an estimate per cohort."""
     faults: list[Fault] = []
     uses, name = subject.plugin.uses, subject.plugin.name
-    if (uses == "count" and method.kind != "verified_count") or (uses == "effect" and method.kind != "effect"):
+    if method.any_kind:
+        pass
+    elif (uses == "count" and method.kind != "verified_count") or (uses == "effect" and method.kind != "effect"):
         wanted = "verified units" if uses == "count" else "an effect"
         cause = f"uses {name}, which pays on {wanted}; {method.name} gives a figure of kind '{method.kind}'"
         fix = "Choose a mechanism for what is measured, or an estimator for what is paid."
@@ -137,34 +189,64 @@ def _kind(subject: _Subject, method: Method) -> list[Fault]:
     return faults
 
 
-def _trial(plan: EvaluationPlan, subject: _Subject, method: Method) -> list[Fault]:
-    """The rule tried on made-up figures: whatever it finds absent then would be absent in every decision."""
-    basis = basis_of(subject.rule, subject.plugin) or "point_estimate"
-    rule = subject.rule.model_copy(update={"basis": basis, "inclusive": True})
-    names = tuple(cohort.id for cohort in plan.population.cohort)
-    weights = {cohort.id: cohort.weight for cohort in plan.population.cohort}
-    tested = names if subject.plugin.per_cohort else (ALL,)
-    evidence = tuple(_made_up(rule.subject, name, weights.get(name), method) for name in tested)
+def _trial(plan: EvaluationPlan, method: Method, mechanisms: Callable[[str], MechanismPlugin]) -> list[Fault]:
+    """All rules tried on made-up figures: whatever they find absent then would be absent in every decision."""
+    rules = tuple(_settled_rule(rule, mechanisms) for rule in plan.payment.rule)
+    stated = plan.model_copy(update={"payment": plan.payment.model_copy(update={"rule": rules})})
     with stated_context():
-        result = subject.plugin.pay(
-            RuleRequest(rule=rule, terms=subject.terms, basis=basis, evidence=evidence, cohorts=names)
-        )
-    if result.absent is None or result.absent not in ABSENT_FAULTS:
-        return []
-    code, cause, fix = ABSENT_FAULTS[result.absent]
-    return [subject.fault(code, cause.format(method=method.name), fix)]
+        tried = apply_rules(_made_up_request(stated, method, mechanisms), Selection())
+    numbers = {rule.id: number for number, rule in enumerate(plan.payment.rule)}
+    absent = {outcome.rule.id for outcome in tried if outcome.result.absent is not None}
+    faults = []
+    for outcome in tried:
+        found = ABSENT_FAULTS.get(outcome.result.absent or "")
+        if found is None or absent & set(outcome.rule.parts):
+            continue
+        code, cause, fix = found
+        told = f"Rule '{outcome.rule.id}' {cause.format(method=method.name)}."
+        faults.append(Fault(code, told, fix, Place(key=f"payment.rule[{numbers[outcome.rule.id]}]")))
+    return faults
 
 
-def _made_up(outcome: str, cohort: str, weight: Decimal | None, method: Method) -> Evidence:
+def _settled_rule(rule: Rule, mechanisms: Callable[[str], MechanismPlugin]) -> Rule:
+    """The rule with what it leaves open filled in, so that the trial finds what else is missing."""
+    basis = basis_of(rule, mechanisms(rule.mechanism)) or "point_estimate"
+    inclusive = True if rule.inclusive is None else rule.inclusive
+    return rule.model_copy(update={"basis": basis, "inclusive": inclusive})
+
+
+def _made_up_request(
+    plan: EvaluationPlan, method: Method, mechanisms: Callable[[str], MechanismPlugin]
+) -> DecisionRequest:
+    """A request whose estimates are all zero: every outcome, cohort and specification the plan names."""
+    weights = {cohort.id: cohort.weight for cohort in plan.population.cohort}
+    specifications = (PRIMARY, *(one.id for one in plan.sensitivity))
+    levels = {rule.probability for rule in plan.payment.rule if rule.probability is not None}
+    evidence = tuple(
+        _made_up(EstimateKey(outcome=outcome, cohort=cohort, specification=name), weights.get(cohort), method, levels)
+        for outcome in plan.payment.outcomes
+        for cohort in (ALL, *weights)
+        for name in specifications
+    )
+    lock = LockStatus(state="never_locked", seal=plan.seal)
+    return DecisionRequest(
+        plan=plan, lock=lock, as_of=plan.programme.end, gates=(), evidence=evidence, mechanisms=mechanisms
+    )
+
+
+def _made_up(key: EstimateKey, weight: Decimal | None, method: Method, levels: Iterable[Decimal]) -> Evidence:
     """A figure of zero, with bounds unless the estimator never has them."""
     bounded = method.standard_error != "never"
     return Evidence(
-        key=EstimateKey(outcome=outcome, cohort=cohort),
+        key=key,
         kind=method.kind,
         point=Decimal(0),
         lower=Decimal(-2) if bounded else None,
         upper=Decimal(2) if bounded else None,
         standard_error=Decimal(1) if bounded else None,
+        units=1,
+        posterior=tuple(Exceeded(probability=one, value=Decimal(0)) for one in levels) if bounded else (),
+        counts=(Decimal(0),) if method.per_unit else (),
         weight=weight,
         absent=None if bounded else "NEVER",
     )

@@ -233,14 +233,31 @@ def _given(rule: Rule, item: Evidence) -> TraceStep:
     )
 
 
-def nearest(outcomes: Iterable[RuleOutcome]) -> tuple[Decimal | None, Decimal | None]:
-    """The threshold nearest to a figure that met it, and figure minus threshold; (None, None) without one.
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The threshold nearest to a figure that met it."""
+
+    rule: Rule
+    value: Decimal
+    threshold: Decimal
+    reached: bool
+
+    @property
+    def distance(self) -> Decimal:
+        """Figure minus threshold."""
+        return self.value - self.threshold
+
+
+def nearest(outcomes: Iterable[RuleOutcome]) -> Nearest | None:
+    """The threshold nearest to a figure that met it; None without one.
 
     Of several figures within one rule the last counts: the pooled one, or the cohort measured last. Of two
     equally near thresholds the lower one.
     """
-    met = [c for o in outcomes for c in o.result.comparisons if c.cohort == o.result.comparisons[-1].cohort]
-    if not met:
-        return None, None
-    found = min(met, key=lambda c: (abs(c.value - c.threshold), c.threshold))
-    return found.threshold, found.value - found.threshold
+    met = [
+        Nearest(o.rule, c.value, c.threshold, c.reached)
+        for o in outcomes
+        for c in o.result.comparisons
+        if c.cohort == o.result.comparisons[-1].cohort
+    ]
+    return min(met, key=lambda one: (abs(one.distance), one.threshold), default=None)

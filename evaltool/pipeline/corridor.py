@@ -5,26 +5,31 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
 
 from evaltool import registry
 from evaltool.errors import Fault, Place, PlanError, UsageError
 from evaltool.payment.decision import DecisionRequest, decide
+from evaltool.pipeline.chances import chances_of
 from evaltool.pipeline.checks import Evaluation, Surroundings, all_gates
 from evaltool.pipeline.design_lock import settle
 from evaltool.pipeline.estimates import all_estimates, second_opinion
+from evaltool.pipeline.feasible import other_methods
+from evaltool.pipeline.money import gains_of, investor_of
 from evaltool.pipeline.prepare import plan_refusals, primary_method
+from evaltool.pipeline.uncertainty import covariances, evidence_of, exact_covariances
 from evaltool.reading.lock_file import lock_status
 from evaltool.records.decision import Decision
 from evaltool.records.design import Design
 from evaltool.records.estimate import Estimate, SecondOpinion
-from evaltool.records.evidence import EstimateKey, Evidence
+from evaltool.records.evidence import EstimateKey
 from evaltool.records.gate import GateResult
 from evaltool.records.ledger import Ledger
 from evaltool.records.lock import LockStatus
 from evaltool.records.panel import Panel
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
-from evaltool.records.run import NumericProfile, Run
+from evaltool.records.run import Covariance, NumericProfile, Run
 
 Progress = Callable[[str], None]
 """Told the key of each stage as it starts."""
@@ -63,8 +68,11 @@ def evaluate(
     tell("gates")
     gates = all_gates(Evaluation(plan, panel, method, design, estimates, opinion, around))
     tell("decision")
-    decision = decide_on(plan, around, gates, estimates)
-    return assemble(plan, panel, design, (estimates, failed, opinion, gates, decision), around)
+    beside, infeasible = other_methods(plan, panel, method, design)
+    known = covariances(plan, panel, estimates)
+    decision = decide_on(plan, around, gates, {**estimates, **beside}, known=known)
+    found = Findings({**estimates, **beside}, failed, infeasible, known, opinion, gates, decision)
+    return assemble(plan, panel, design, found, around)
 
 
 def stated_date(plan: EvaluationPlan, as_of: date | None) -> date:
@@ -82,19 +90,6 @@ def stated_date(plan: EvaluationPlan, as_of: date | None) -> date:
     return found
 
 
-def evidence_of(plan: EvaluationPlan, estimates: Mapping[EstimateKey, Estimate]) -> tuple[Evidence, ...]:
-    """Every estimate as payment sees it, in the order estimated."""
-    weights = {cohort.id: cohort.weight for cohort in plan.population.cohort}
-    return tuple(
-        estimate.evidence(
-            direction=plan.outcome_named(key.outcome).direction,
-            scale=plan.estimand.scale,
-            weight=weights.get(key.cohort),
-        )
-        for key, estimate in estimates.items()
-    )
-
-
 def decide_on(
     plan: EvaluationPlan,
     around: Surroundings,
@@ -102,6 +97,7 @@ def decide_on(
     estimates: Mapping[EstimateKey, Estimate],
     *,
     signed_off: frozenset[str] = frozenset(),
+    known: tuple[Covariance, ...] = (),
 ) -> Decision:
     """The decision, by payment alone: exact decimals in, exact decimals out."""
     return decide(
@@ -113,18 +109,28 @@ def decide_on(
             evidence=evidence_of(plan, estimates),
             mechanisms=registry.mechanism,
             signed_off=signed_off,
+            covariances=exact_covariances(known),
         )
     )
 
 
-Findings = tuple[Mapping[EstimateKey, Estimate], dict[str, str], SecondOpinion | None, tuple[GateResult, ...], Decision]
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """Everything an evaluation found."""
+
+    estimates: Mapping[EstimateKey, Estimate]
+    failed: dict[str, str]
+    infeasible: dict[str, str]
+    known: tuple[Covariance, ...]
+    opinion: SecondOpinion | None
+    gates: tuple[GateResult, ...]
+    decision: Decision
 
 
 def assemble(
     plan: EvaluationPlan, panel: Panel | None, design: Design, findings: Findings, around: Surroundings
 ) -> Run:
     """All records of the evaluation in one."""
-    estimates, failed, opinion, gates, decision = findings
     ledger = Ledger() if panel is None else panel.ledger
     return Run(
         plan=plan,
@@ -134,11 +140,16 @@ def assemble(
         data=None if panel is None else panel.identity,
         ledger=ledger.plus(*design.ledger.entries),
         design=design.summary,
-        estimates=tuple(sorted(estimates.values(), key=lambda e: str(e.key))),
-        failed_specifications=failed,
-        second_opinion=opinion,
-        gates=gates,
-        decision=decision,
+        estimates=tuple(sorted(findings.estimates.values(), key=lambda e: str(e.key))),
+        failed_specifications=findings.failed,
+        infeasible=findings.infeasible,
+        covariances=findings.known,
+        second_opinion=findings.opinion,
+        gates=findings.gates,
+        decision=findings.decision,
+        gains=gains_of(plan, findings.estimates, findings.decision),
+        investor=investor_of(plan, findings.decision),
+        chances=chances_of(plan),
         seed=plan.inference.seed,
         versions={name: importlib.metadata.version(name) for name in LIBRARIES} | {"python": platform.python_version()},
         profile=around.profile,

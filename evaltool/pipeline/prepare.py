@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from evaltool import registry
 from evaltool.errors import Fault, Place, PlanError, did_you_mean
 from evaltool.payment import refusals as payment
+from evaltool.pipeline.money import money_refusals
 from evaltool.records.base import Record
 from evaltool.records.options import parse_options
 from evaltool.records.plan.analysis import Gate, Option, Options, Sensitivity
@@ -34,7 +35,7 @@ class Method:
 
 def plan_refusals(plan: EvaluationPlan) -> tuple[Fault, ...]:
     """Every reason, known before data, why this plan cannot be carried out: methods, options, basis, mechanisms."""
-    faults: list[Fault] = []
+    faults: list[Fault] = [*money_refusals(plan)]
     attempts: tuple[Callable[[EvaluationPlan], object], ...] = (primary_method, _mechanism_terms, _gate_options)
     for attempt in attempts:
         try:
@@ -92,6 +93,9 @@ def _method(name: str, options: Options, design: tuple[str, Mapping[str, Option]
     design_parsed = _either(lambda: parse_options(second.options, design[1], "design.options"))
     if parsed.value is None or design_parsed.value is None:
         raise PlanError([*parsed.faults, *design_parsed.faults])
+    if first.kind_of is not None:
+        can = first.capabilities.model_copy(update={"kind": first.kind_of(parsed.value)})
+        first = replace(first, capabilities=can)
     return Method(first, parsed.value, second, design_parsed.value)
 
 
@@ -174,8 +178,17 @@ def _covariate_faults(plan: EvaluationPlan, options: Record, key: str) -> list[F
 
 def _paid_method(plan: EvaluationPlan) -> payment.Method:
     """What payment needs to know of the plan's estimator."""
-    can = registry.estimator(plan.estimator.method).capabilities
-    return payment.Method(plan.estimator.method, can.kind, can.standard_error, can.per_cohort, can.relative)
+    method = primary_method(plan)
+    can = method.estimator.capabilities
+    return payment.Method(
+        name=plan.estimator.method,
+        kind=can.kind,
+        standard_error=can.standard_error,
+        per_cohort=can.per_cohort,
+        relative=can.relative,
+        per_unit=bool(getattr(method.options, "per_unit", False)),
+        any_kind=method.estimator.kind_of is not None,
+    )
 
 
 def _unfit(plan: EvaluationPlan, sensitivity: Sensitivity, method: Method, key: str) -> Iterator[Fault]:
@@ -194,7 +207,7 @@ def _unfit(plan: EvaluationPlan, sensitivity: Sensitivity, method: Method, key: 
 def _capability_faults(plan: EvaluationPlan) -> list[Fault]:
     """What the method cannot do for this plan: refusals composed from its table of capabilities."""
     name = plan.estimator.method
-    can = registry.estimator(name).capabilities
+    can = primary_method(plan).estimator.capabilities
     faults = []
     if plan.design.method not in can.designs:
         cause, fix = f"does not work with the design {plan.design.method}.", f"Use {' or '.join(can.designs)}."

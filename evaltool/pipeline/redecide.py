@@ -9,18 +9,21 @@ from evaltool.pipeline.checks import Surroundings
 from evaltool.pipeline.corridor import decide_on
 from evaltool.pipeline.estimates import estimate_keys
 from evaltool.records.decision import Decision
+from evaltool.records.evidence import FEASIBLE
 from evaltool.records.run import Run
 
 
 def redecided(run: Run, signed_off: Collection[str]) -> Decision:
     """The run's decision when the reviews of these gates are signed off. Nothing is estimated again."""
     known = {estimate.key: estimate for estimate in run.estimates}
+    beside = sorted((key for key in known if key.specification.startswith(FEASIBLE)), key=str)
     return decide_on(
         run.plan,
         Surroundings(as_of=run.as_of, lock=run.lock, profile=run.profile),
         run.gates,
-        {key: known[key] for key in estimate_keys(run.plan) if key in known},
+        {key: known[key] for key in (*estimate_keys(run.plan), *beside) if key in known},
         signed_off=frozenset(signed_off),
+        known=run.covariances,
     )
 
 

@@ -143,6 +143,8 @@ class Estimate(Readable, Record):
     conventions: dict[str, bool | int | Finite | str | None]
     """Every choice that changes a digit: se formula, cluster, G, df, small-sample factor, base period, …"""
     certificate: dict[str, Json] = Field(default_factory=dict)
+    unit_counts: tuple[Finite, ...] = ()
+    """Verified units of each person or unit in roster order, where the plan asks for them; never released."""
     notes: tuple[Text, ...] = ()
     """Stable keys of what a reader must be told (``overlapping_windows``, ``few_treated_clusters``)."""
     source: Text | None = None
@@ -175,6 +177,8 @@ class Estimate(Readable, Record):
         Raises ValueError when a relative effect is asked for and was not computed.
         """
         value, se, interval, p_value = self.att, self.se, self.interval, self.p_value
+        if self.kind == "verified_count":
+            scale = "absolute"
         if scale == "relative":
             if self.relative is None:
                 message = f"{self.key}: a relative effect was asked for and not computed"
@@ -195,6 +199,8 @@ class Estimate(Readable, Record):
             level=None if interval is None else decimal_of(interval.level),
             is_exact=self.kind == "verified_count",
             units=self.counts.treated,
+            observed=None if self.observed is None else decimal_of(self.observed),
+            counts=tuple(decimal_of(one) for one in self.unit_counts),
             weight=weight,
             absent=self.absent,
             tie_lower=None if over is None else decimal_of(min(good * end for end in over)),

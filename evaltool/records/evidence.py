@@ -9,6 +9,8 @@ from evaltool.records.base import Exact, Record, Slug, Text
 
 PRIMARY = "primary"
 """Specification of the headline estimate."""
+FEASIBLE = "feasible."
+"""Prefix of the specifications of other methods that could be applied to the same data."""
 ALL = "all"
 """Cohort of estimates that are not split by cohort."""
 

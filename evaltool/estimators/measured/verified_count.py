@@ -38,7 +38,10 @@ EXACT = Context(prec=400)
 
 
 class VerifiedCountOptions(Record):
-    """``[estimator.options]`` of ``measured.verified_count``: none."""
+    """``[estimator.options]`` of ``measured.verified_count``."""
+
+    per_unit: bool = False
+    """Whether the count of each person or unit is kept, in the secure part of the bundle, for tariffs per person."""
 
 
 def estimate(request: EstimationRequest) -> Estimate:
@@ -49,6 +52,8 @@ def estimate(request: EstimationRequest) -> Estimate:
     for value in values:
         total = EXACT.add(total, decimal_of(value))
     units = int(frame["unit"].nunique())
+    kept = isinstance(request.options, VerifiedCountOptions) and request.options.per_unit
+    by_unit = frame.groupby("unit", sort=True)[f"y.{request.outcome.id}"].agg(list) if kept else ()
     return Estimate(
         key=request.key,
         method="measured.verified_count",
@@ -62,6 +67,7 @@ def estimate(request: EstimationRequest) -> Estimate:
         observed=float(total),
         conventions={"arithmetic": "exact decimal sum", "weights": "not used", "cohort": request.key.cohort},
         certificate={"total": f"{total.normalize():f}"},
+        unit_counts=tuple(float(sum((decimal_of(v) for v in values), Decimal(0))) for values in by_unit),
         notes=("no_counterfactual",),
     )
 

@@ -33,7 +33,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -49,7 +49,11 @@ from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorP
 class Published(Record):
     """One published figure and what was published with it."""
 
+    outcome: Slug | None = None
+    """Outcome it is a figure of; may be left out where the plan has one figure for each cohort only."""
     cohort: Slug = ALL
+    kind: Literal["effect", "verified_count", "change"] = "effect"
+    """An effect against a counterfactual, a count of what was verified, or a change in the people served."""
     value: Exact
     standard_error: Annotated[Exact, Field(gt=0)] | None = None
     lower: Exact | None = None
@@ -64,7 +68,10 @@ class Published(Record):
 
     @model_validator(mode="after")
     def whole(self) -> Self:
-        """Refuse half an interval, half a pair of rates, and a value outside its own interval."""
+        """Refuse half an interval, half a pair of rates, a value outside its own interval, an uncertain count."""
+        if self.kind == "verified_count" and (self.standard_error is not None or self.lower is not None):
+            message = "a verified count has no standard error and no interval"
+            raise ValueError(message)
         parts = (self.lower, self.upper, self.level)
         if any(p is not None for p in parts) and any(p is None for p in parts):
             message = "lower, upper and level belong together"
@@ -82,17 +89,21 @@ class Published(Record):
 
 
 class PublishedOptions(Record):
-    """``[estimator.options]`` of ``published.estimate``: one ``[[estimator.options.published]]`` per cohort."""
+    """``[estimator.options]`` of ``published.estimate``: one ``[[estimator.options.published]]`` per figure."""
 
     published: tuple[Published, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def one_per_cohort(self) -> Self:
-        """Refuse two figures for one cohort."""
-        cohorts = [entry.cohort for entry in self.published]
-        twice = sorted({c for c in cohorts if cohorts.count(c) > 1})
+        """Refuse two figures for one cohort of one outcome, and outcomes named for some figures only."""
+        keys = [f"{entry.outcome or ''} {entry.cohort}".strip() for entry in self.published]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
         if twice:
-            message = f"more than one published figure for cohort {', '.join(twice)}"
+            message = f"more than one published figure for {', '.join(twice)}"
+            raise ValueError(message)
+        named = [entry.outcome is not None for entry in self.published]
+        if any(named) and not all(named):
+            message = "either every published figure names its outcome, or none does"
             raise ValueError(message)
         return self
 
@@ -112,7 +123,8 @@ def _entry(request: EstimationRequest) -> Published:
     if not isinstance(request.options, PublishedOptions):
         message = f"published.estimate was given {type(request.options).__name__}"
         raise TypeError(message)
-    entries = request.options.published
+    every = request.options.published
+    entries = [entry for entry in every if entry.outcome in {None, request.key.outcome}]
     for entry in entries:
         if entry.cohort == request.key.cohort:
             return entry
@@ -121,9 +133,9 @@ def _entry(request: EstimationRequest) -> Published:
     raise RunError(
         Fault(
             code="RUN_NO_PUBLISHED_FIGURE",
-            cause=f"No published figure for cohort '{request.key.cohort}'; "
-            f"there is one for: {', '.join(e.cohort for e in entries)}.",
-            fix="Add [[estimator.options.published]] with this cohort.",
+            cause=f"No published figure of '{request.key.outcome}' for cohort '{request.key.cohort}'; "
+            f"there is one for: {', '.join(f'{e.outcome} {e.cohort}' if e.outcome else e.cohort for e in every)}.",
+            fix="Add [[estimator.options.published]] with this outcome and cohort.",
             place=Place(key="estimator.options.published"),
         )
     )
@@ -219,6 +231,8 @@ def _scaled(reading: _Reading, factor: float, value: float) -> _Reading:
 def estimate(request: EstimationRequest) -> Estimate:
     """The published figure of the key's cohort. Raises RunError."""
     entry = _entry(request)
+    if entry.kind == "verified_count":
+        return _count(request, entry)
     _check(request, entry)
     published = _reading(request, entry)
     treated, comparison = entry.treated_rate, entry.comparison_rate
@@ -237,14 +251,14 @@ def estimate(request: EstimationRequest) -> Estimate:
         if treated is not None and comparison is not None:
             main = _scaled(published, float(comparison), float(treated - comparison))
     absent: AbsentReason | None = "PUBLISHED_WITHOUT" if main.se is None else None
-    notes = ["published_figure"]
+    notes = ["published_figure", *(["no_counterfactual"] if entry.kind == "change" else [])]
     share_only = relative is not None and (treated is None or comparison is None)
     if share_only:
         notes.append("absolute_effect_not_published")
     return Estimate(
         key=request.key,
         method="published.estimate",
-        kind="effect",
+        kind=entry.kind,
         estimand=f"{request.estimand.target}, as published",
         unit=_unit(request, share_only=share_only),
         att=main.value,
@@ -265,6 +279,25 @@ def estimate(request: EstimationRequest) -> Estimate:
         relative=relative,
         conventions=_conventions(request, entry),
         notes=tuple(sorted(notes)),
+        source=entry.source,
+    )
+
+
+def _count(request: EstimationRequest, entry: Published) -> Estimate:
+    """A published count of what was verified: exact, and no effect."""
+    return Estimate(
+        key=request.key,
+        method="published.estimate",
+        kind="verified_count",
+        estimand="verified count, as published",
+        unit=_unit(request, share_only=False),
+        att=float(entry.value),
+        se=None,
+        absent="VERIFIED_COUNT",
+        counts=Counts(treated=entry.n_treated, comparison=0, observations=entry.n_treated),
+        observed=float(entry.value),
+        conventions=_conventions(request, entry),
+        notes=("no_counterfactual", "published_figure"),
         source=entry.source,
     )
 
@@ -298,7 +331,7 @@ def _conventions(request: EstimationRequest, entry: Published) -> dict[str, bool
 def second_opinion(request: EstimationRequest) -> SecondOpinion:
     """The figure read again from its digits, as a fraction. Raises RunError."""
     entry = _entry(request)
-    relative = request.estimand.scale == "relative"
+    relative = request.estimand.scale == "relative" and entry.kind != "verified_count"
     if relative and entry.treated_rate is not None and entry.comparison_rate is not None:
         value = Fraction(str(entry.treated_rate)) - Fraction(str(entry.comparison_rate))
     else:
@@ -311,6 +344,12 @@ def second_opinion(request: EstimationRequest) -> SecondOpinion:
 def _cohorts(options: Record) -> frozenset[str]:
     """Cohorts with a published figure; later cohorts are still to come."""
     return frozenset(e.cohort for e in options.published) if isinstance(options, PublishedOptions) else frozenset()
+
+
+def _kind_of(options: Record) -> Literal["effect", "verified_count", "change"]:
+    """The kind all figures share, else an effect."""
+    kinds = {entry.kind for entry in options.published} if isinstance(options, PublishedOptions) else set()
+    return kinds.pop() if len(kinds) == 1 else "effect"
 
 
 PLUGIN = EstimatorPlugin(
@@ -331,5 +370,6 @@ PLUGIN = EstimatorPlugin(
     options=PublishedOptions,
     estimate=estimate,
     second_opinion=second_opinion,
+    kind_of=_kind_of,
     cohorts=_cohorts,
 )

@@ -55,6 +55,8 @@ def pay(request: RuleRequest) -> MechanismResult:
     if isinstance(early_figures, Absent):
         return absent_result(request, early_figures)
     amounts = terms.amounts(len(request.cohorts))
+    if request.pooled_only:
+        return _pooled_only(request, terms)
     comparisons = [compare(request, found, terms.cohort_threshold) for found in early_figures]
     trace: list[TraceStep] = []
     early = Decimal(0)
@@ -113,6 +115,16 @@ def _open(
     trace.append(step("cohort.open", {**tested, "planned": len(request.cohorts)}))
     tier: Tier = "partial" if early > 0 else "carried_forward"
     return MechanismResult(amount=early, tier=tier, maximum=top, trace=tuple(trace), comparisons=tuple(comparisons))
+
+
+def _pooled_only(request: RuleRequest, terms: Terms) -> MechanismResult:
+    """The contract's fallback leaves only the pooled test: no cohort is tested by itself."""
+    if len(request.evidence) < len(request.cohorts):
+        return absent_result(request, Absent("cohort_not_closed", request.cohorts[len(request.evidence)]))
+    pooled = pool(request, equal_weights=terms.equal_weights)
+    if isinstance(pooled, Absent):
+        return absent_result(request, pooled)
+    return _closed(request, terms, Decimal(0), terms.pooled_amount, ([], [], pooled))
 
 
 def _closed(

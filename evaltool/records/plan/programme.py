@@ -28,6 +28,8 @@ class Programme(Record):
     currency: str = Field(default="DKK", pattern=r"^[A-Z]{3}$")
     source: Text | None = None
     """Where published figures come from, when the programme is a real one."""
+    made_up: Words = Words()
+    """What in this plan nobody published or agreed, and was made up for an illustration; every report shows it."""
 
 
 class Authority(Record):
@@ -106,6 +108,8 @@ class Governance(Record):
     dispute_days: int = Field(default=30, ge=0, le=3650)
     expert: Text | None = None
     clause: tuple[Clause, ...] = ()
+    side_by_side: bool = True
+    """Whether every other method that fits design and data is computed beside the agreed one. None of them decides."""
     replication: bool = True
     tolerance: Annotated[Agreed, Field(ge=0, le=Decimal("0.01"))] = Decimal("1e-8")
     """Largest accepted difference between two computations, as a multiple of max(|effect|, standard error)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evaltool.report.blocks import Block, Prose
 from evaltool.report.section import Section
+from evaltool.report.sections._sentences import judged_by_placebos
 from evaltool.report.telling import Telling, md
 
 SAID = frozenset({"no_counterfactual", "published_figure"})
@@ -21,7 +22,9 @@ def build(telling: Telling) -> tuple[Block, ...]:
 
 
 def _line(telling: Telling, key: str) -> str:
-    """One limitation, with the number of treated units where it speaks of it."""
+    """One limitation, with the number of treated units or the plan's own words where it speaks of them."""
+    if key == "made_up":
+        return telling.tell("limit.made_up", {"what": telling.run.plan.programme.made_up.in_language(telling.lang)})
     if key != "small":
         known = telling.voice.says(f"limit.{key}")
         return telling.tell(f"limit.{key}") if known else f"{md(telling.name_of('limit', key))}\\."
@@ -34,7 +37,7 @@ def _line(telling: Telling, key: str) -> str:
 def _keys(telling: Telling) -> list[str]:
     """Which sentences apply."""
     run = telling.run
-    keys: list[str] = []
+    keys: list[str] = ["made_up"] if run.plan.programme.made_up.in_language(telling.lang) else []
     estimate = telling.headline
     if estimate is not None:
         if estimate.kind == "effect":
@@ -42,7 +45,8 @@ def _keys(telling: Telling) -> list[str]:
         else:
             keys.append("no_counterfactual")
             keys += ["regression_to_mean"] if run.plan.population.selected_as_extreme else []
-        keys += ["no_se"] if estimate.se is None and estimate.kind == "effect" else []
+        bare = estimate.se is None and estimate.kind == "effect" and not judged_by_placebos(estimate)
+        keys += ["no_se"] if bare else []
         keys += ["published"] if estimate.method.startswith("published.") else []
         keys += ["small"] if 0 < (estimate.counts.treated or 0) <= FEW else []
         notes = dict.fromkeys(note for e in telling.estimates for note in e.notes)

@@ -38,6 +38,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
         ("provider", parties.provider.name if parties.provider else ""),
         ("evaluator", telling.say("fact.evaluator_value", {"name": parties.evaluator.name})),
         ("validator", parties.validator.name if parties.validator else ""),
+        ("made_up", programme.made_up.in_language(telling.lang)),
     ]
     shown = tuple((telling.say(f"fact.{key}"), value) for key, value in items if value)
     prose = (Prose(text=md(description)),) if description else ()
