@@ -16,9 +16,7 @@ from evaltool.records.plan.evaluation_plan import EvaluationPlan
 CLEAN_OUTCOME = outcome(
     definition={"en": "all recorded days of absence"}, verifier="the auditor", matures_on="2026-01-15"
 )
-FALLBACK = [
-    {"on": ["N_MIN", "PLACEBO_FAIL", "FEW_CLUSTERS", "DISCLOSURE_BLOCK", "PRETREND_REVIEW"], "action": "hold"}
-]
+FALLBACK = [{"on": ["N_MIN", "PLACEBO_FAIL", "FEW_CLUSTERS", "DISCLOSURE_BLOCK", "PRETREND_REVIEW"], "action": "hold"}]
 LOWER = rule(basis="lower_bound")
 
 
