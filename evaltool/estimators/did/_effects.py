@@ -75,8 +75,7 @@ def covariance(rows: Rows, pieces: list[Piece]) -> FloatArray:
     first = pieces[0].terms
     if first.matrix is not None and all(piece.terms is first for piece in pieces):
         weights = np.column_stack([piece.average.weights for piece in pieces])
-        joint: FloatArray = weights.T @ first.matrix @ weights
-        return joint
+        return np.asarray(weights.T @ first.matrix @ weights, dtype=np.float64)
     columns = np.column_stack([piece.terms.influence(piece.average) for piece in pieces])
     roots = np.sqrt([piece.terms.factor for piece in pieces])
     return influence_covariance(columns, rows.clusters) * np.outer(roots, roots)
@@ -110,8 +109,8 @@ def compared_cohorts(rows: Rows, table: CellTable, control: Control) -> BoolArra
     if control == "never_treated":
         return np.broadcast_to(starts == NEVER, own.shape).copy()
     base = np.array([max((p for p in rows.periods if p + rows.anticipation < g), default=g) for g in table.start])
-    later: BoolArray = starts[None, :] > np.maximum(table.time, base)[:, None] + rows.anticipation
-    return later & ~own
+    bound = np.maximum(table.time, base)[:, None] + rows.anticipation
+    return np.asarray((starts[None, :] > bound) & ~own, dtype=np.bool_)
 
 
 def involved_cohorts(rows: Rows, table: CellTable) -> BoolArray:

@@ -48,7 +48,7 @@ def extended_again(
         axis=1,
     )
     products = [
-        plain.mul(frame[f"x.{name}"], axis=0).rename(columns=lambda column, name=name: f"{column}.{name}")
+        plain.mul(frame[f"x.{name}"], axis=0).set_axis([f"{column}.{name}" for column in plain.columns], axis=1)
         for name in covariates
     ]
     cells = {}
