@@ -166,7 +166,10 @@ def twfe(  # noqa: PLR0913 - the direct road: column names and options as keywor
     if (treatment is None) == (first_treated is None):
         cause, fix = "Either treatment or first_treated must be given, and not both.", "Name one of the two columns."
         raise UsageError(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key=f"{name}.treatment")))
-    if isinstance(treatment, str) and isinstance(unit, str) and isinstance(time, str):
+    if treatment is not None:
+        wrong = column_names({"treatment": treatment, "unit": unit, "time": time}, name)
+        if wrong:
+            raise UsageError(wrong)
         frame, first_treated = with_first_treated(frame, Indicator(treatment=treatment, unit=unit, time=time), name)
     stated = {"covariates": listed("covariates", covariates, name, faults), "se": se, **_small_sample(small_sample)}
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
@@ -293,6 +296,42 @@ def two_stage(  # noqa: PLR0913 - the direct road: column names and options as k
     stated: dict[str, Option] = {
         "covariates": listed("covariates", covariates, name, faults),
         "anticipation": anticipation,
+    }
+    columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
+    names = {**columns, "cluster": cluster, "weights": weights}
+    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+
+
+def extended_twfe(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    first_treated: str,
+    covariates: Sequence[str] = (),
+    family: Literal["linear", "poisson", "logit"] = "linear",
+    control_group: Literal["never_treated", "not_yet_treated"] = "not_yet_treated",
+    effects: Literal["cohort", "unit"] = "cohort",
+    anticipation: int = 0,
+    small_sample: SmallSample = FIXEST,
+    balance: Balance = "refuse",
+    cluster: str | None = None,
+    weights: str | None = None,
+) -> Averaged:
+    """Extended two-way regression (``did.extended_twfe``; Wooldridge 2021, 2023): linear, Poisson or logit.
+
+    Covariates are constant within units. Raises UsageError, DataError, RunError.
+    """
+    name = "did.extended_twfe"
+    faults: list[Fault] = []
+    stated: dict[str, Option] = {
+        "covariates": listed("covariates", covariates, name, faults),
+        "family": family,
+        "control_group": control_group,
+        "effects": effects,
+        "anticipation": anticipation,
+        **_small_sample(small_sample),
     }
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     names = {**columns, "cluster": cluster, "weights": weights}

@@ -173,7 +173,7 @@ def sparse_ols(frame: pd.DataFrame, columns: list[str]) -> tuple[pd.Series[float
     )
 
 
-def _refined(matrix: sparse.csc_array, y: FloatArray) -> FloatArray:
+def _refined(matrix: sparse.csc_array[np.float64], y: FloatArray) -> FloatArray:
     """Minimum-norm least squares, solved and then solved again for what is left."""
     solution = np.zeros(matrix.shape[1])
     for _ in range(3):
