@@ -29,6 +29,7 @@ EXPECTED = {
         "did.group_time",
         "did.two_by_two",
         "measured.change",
+        "measured.share",
         "measured.verified_count",
         "published.estimate",
         "weighted.difference",
