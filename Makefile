@@ -3,12 +3,13 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench simulate lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo
 JOBS ?= 2
+SAMPLES ?= 1000
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Branch coverage that the whole suite must reach, child processes included.
 FLOOR := 90
@@ -43,6 +44,9 @@ check: $(VENV)/.dev ## lint, layout, types, import contracts, notebooks without 
 
 bench: $(VENV)/.dev ## time the methods beside other packages, on this machine
 	$(BIN)/python benchmarks/run.py
+
+simulate: $(VENV)/.dev ## coverage of nominal 95 % intervals by simulation, printed as a table (about ten minutes)
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/run.py --samples $(SAMPLES) --jobs $(JOBS)
 
 lock: $(VENV)/.dev ## resolve the requirements again, with hashes and without addresses (needs uv)
 	$(COMPILE) requirements/build.in pyproject.toml -o requirements/run.txt

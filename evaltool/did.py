@@ -11,16 +11,47 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from evaltool.direct.call import Answer, Call, Frame, column_names, compute, listed, only
+import pandas as pd
+
+from evaltool import registry
+from evaltool.direct.call import Answer, Call, Frame, column_names, compute, listed, only, outcome_id, panel_of
+from evaltool.direct.decomposition import Decomposition, decomposition
+from evaltool.direct.pretrend import PreTrend, bands_of, pretrend_of
 from evaltool.direct.result import DirectEstimate
+from evaltool.direct.sensitivity import Asked, Honest, sensitivity_of
+from evaltool.direct.treatment import Indicator, with_first_treated
 from evaltool.errors import Fault, Place, UsageError
 from evaltool.estimators.did.group_time import estimate_balanced
+from evaltool.numerics.small_sample import SmallSample, Variance
 from evaltool.reading.frames import FrameRoles
 from evaltool.records.estimate import Estimate
 from evaltool.records.plan.analysis import Option
 
 Aggregate = Literal["simple", "dynamic", "group", "calendar"]
+Balance = Literal["refuse", "drop_unit", "keep"]
+FIXEST = SmallSample()
+"""The small-sample choices of R fixest: (n − 1)/(n − K), nested effects not counted, G/(G − 1), t with G − 1."""
 AGGREGATES: tuple[Aggregate, ...] = ("simple", "dynamic", "group", "calendar")
+
+
+class Averaged(DirectEstimate):
+    """Effects that can be averaged in several ways; the result itself is one of them."""
+
+    def aggregate(self, kind: Aggregate) -> DirectEstimate:
+        """The average of one kind (``simple``, ``dynamic``, ``group``, ``calendar``), its elements under ``by``.
+
+        Raises UsageError (USAGE_BAD_ARGUMENT, USAGE_NOT_OFFERED), RunError.
+        """
+        plugin = registry.estimator(self.method)
+        faults = only("kind", kind, plugin.capabilities.aggregations, "aggregate")
+        if self._request is None:
+            cause = "This result was read back or copied without its data."
+            faults.append(Fault("USAGE_BAD_ARGUMENT", cause, "Estimate it again.", Place(key="aggregate")))
+        if faults or self._request is None:
+            raise UsageError(faults)
+        estimand = self._request.estimand.model_copy(update={"aggregation": kind})
+        asked = replace(self._request, estimand=estimand)
+        return DirectEstimate.of(Answer(request=asked, estimate=plugin.estimate(asked)))
 
 
 class GroupTime(DirectEstimate):
@@ -110,11 +141,186 @@ def group_time(  # noqa: PLR0913 - the direct road: column names and options as 
     return GroupTime.of(_answer(name, frame, {**columns, "cluster": cluster, "weights": weights}, stated, faults))
 
 
+def twfe(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    treatment: str | None = None,
+    first_treated: str | None = None,
+    covariates: Sequence[str] = (),
+    se: Variance = "cluster",
+    small_sample: SmallSample = FIXEST,
+    balance: Balance = "refuse",
+    cluster: str | None = None,
+    weights: str | None = None,
+) -> Estimate:
+    """Two-way fixed effects, one coefficient (``did.twfe``): a mixture of effects where starts differ.
+
+    Give either ``treatment`` (a column of 0 and 1 that stays 1) or ``first_treated``. ``balance`` is the rule for units
+    that lack a period. Raises UsageError, DataError, RunError.
+    """
+    name = "did.twfe"
+    faults: list[Fault] = []
+    if (treatment is None) == (first_treated is None):
+        cause, fix = "Either treatment or first_treated must be given, and not both.", "Name one of the two columns."
+        raise UsageError(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key=f"{name}.treatment")))
+    if isinstance(treatment, str) and isinstance(unit, str) and isinstance(time, str):
+        frame, first_treated = with_first_treated(frame, Indicator(treatment=treatment, unit=unit, time=time), name)
+    stated = {"covariates": listed("covariates", covariates, name, faults), "se": se, **_small_sample(small_sample)}
+    columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
+    names = {**columns, "cluster": cluster, "weights": weights}
+    return DirectEstimate.of(_answer(name, frame, names, stated, faults, balance))
+
+
+def event_study(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    first_treated: str,
+    covariates: Sequence[str] = (),
+    anticipation: int = 0,
+    first: int | None = None,
+    last: int | None = None,
+    se: Variance = "cluster",
+    small_sample: SmallSample = FIXEST,
+    balance: Balance = "refuse",
+    cluster: str | None = None,
+    weights: str | None = None,
+) -> Averaged:
+    """Event study with unit and period effects (``did.event_study``); ``first`` and ``last`` pool the ends.
+
+    The path is ``.by`` of ``.aggregate("dynamic")``. Raises UsageError, DataError, RunError.
+    """
+    name = "did.event_study"
+    faults: list[Fault] = []
+    ends: dict[str, Option] = {key: value for key, value in (("first", first), ("last", last)) if value is not None}
+    stated: dict[str, Option] = {
+        "covariates": listed("covariates", covariates, name, faults),
+        "anticipation": anticipation,
+        "se": se,
+        **_small_sample(small_sample),
+        **ends,
+    }
+    columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
+    names = {**columns, "cluster": cluster, "weights": weights}
+    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+
+
+def sun_abraham(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    first_treated: str,
+    covariates: Sequence[str] = (),
+    anticipation: int = 0,
+    se: Variance = "cluster",
+    small_sample: SmallSample = FIXEST,
+    balance: Balance = "refuse",
+    cluster: str | None = None,
+    weights: str | None = None,
+) -> Averaged:
+    """Interaction-weighted event study (``did.sun_abraham``; Sun & Abraham 2021): cells and their averages.
+
+    Raises UsageError, DataError, RunError.
+    """
+    name = "did.sun_abraham"
+    faults: list[Fault] = []
+    stated: dict[str, Option] = {
+        "covariates": listed("covariates", covariates, name, faults),
+        "anticipation": anticipation,
+        "se": se,
+        **_small_sample(small_sample),
+    }
+    columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
+    names = {**columns, "cluster": cluster, "weights": weights}
+    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+
+
+def imputation(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    first_treated: str,
+    covariates: Sequence[str] = (),
+    anticipation: int = 0,
+    singletons: Literal["keep", "drop"] = "keep",
+    variance: Literal["average", "leave_out"] = "average",
+    balance: Balance = "refuse",
+    cluster: str | None = None,
+    weights: str | None = None,
+) -> Averaged:
+    """Imputation of untreated outcomes (``did.imputation``; Borusyak, Jaravel & Spiess 2024).
+
+    R didimputation's own default is ``singletons="drop"``. Raises UsageError, DataError, RunError.
+    """
+    name = "did.imputation"
+    faults: list[Fault] = []
+    stated: dict[str, Option] = {
+        "covariates": listed("covariates", covariates, name, faults),
+        "anticipation": anticipation,
+        "singletons": singletons,
+        "variance": variance,
+    }
+    columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
+    names = {**columns, "cluster": cluster, "weights": weights}
+    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+
+
+def two_stage(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    first_treated: str,
+    covariates: Sequence[str] = (),
+    anticipation: int = 0,
+    balance: Balance = "refuse",
+    cluster: str | None = None,
+    weights: str | None = None,
+) -> Averaged:
+    """Two-stage difference-in-differences (``did.two_stage``; Gardner 2022). Raises UsageError, DataError, RunError."""
+    name = "did.two_stage"
+    faults: list[Fault] = []
+    stated: dict[str, Option] = {
+        "covariates": listed("covariates", covariates, name, faults),
+        "anticipation": anticipation,
+    }
+    columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
+    names = {**columns, "cluster": cluster, "weights": weights}
+    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+
+
+def _small_sample(choice: SmallSample) -> dict[str, Option]:
+    """Small-sample choices as a plan would state them."""
+    return {
+        "k_adj": choice.k_adj,
+        "k_fixef": choice.k_fixef,
+        "k_exact": choice.k_exact,
+        "g_adj": choice.g_adj,
+        "t_df": choice.t_df,
+    }
+
+
 def _answer(
-    name: str, frame: Frame, columns: dict[str, str | None], options: dict[str, Option], faults: list[Fault]
+    name: str,
+    frame: Frame,
+    columns: dict[str, str | None],
+    options: dict[str, Option],
+    faults: list[Fault],
+    balance: Balance = "refuse",
 ) -> Answer:
     """Compute, once the arguments are known to be column names."""
     faults += column_names(columns, name, optional=("cluster", "weights"))
+    faults += only("balance", balance, ("refuse", "drop_unit", "keep"), name)
     if faults:
         raise UsageError(faults)
     covariates = options["covariates"]
@@ -126,5 +332,73 @@ def _answer(
         covariates=tuple(str(column) for column in covariates) if isinstance(covariates, tuple) else (),
         cluster=columns["cluster"],
         weight=columns["weights"],
+        balance=balance,
     )
     return compute(Call(name=name, roles=roles, estimator=name, options=options), frame, faults)
+
+
+def bacon(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    first_treated: str,
+    weights: str | None = None,
+    always_treated: Literal["leave_out", "compare"] = "leave_out",
+) -> Decomposition:
+    """Which comparisons a two-way fixed-effects coefficient is an average of (Goodman-Bacon 2021).
+
+    ``.to_frame()`` has one row per comparison: treated, comparison, type, weight, estimate. Units treated in every
+    period are left out and counted, unless ``always_treated="compare"`` asks for what a plain regression does with
+    them. The panel must be balanced. Raises UsageError, DataError, RunError.
+    """
+    name = "did.bacon"
+    columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated, "weights": weights}
+    faults = only("always_treated", always_treated, ("leave_out", "compare"), name)
+    faults += column_names(columns, name, optional=("weights",))
+    if faults:
+        raise UsageError(faults)
+    roles = FrameRoles(unit=unit, time=time, outcome=outcome, first_treated=first_treated, weight=weights)
+    return decomposition(panel_of(frame, roles, name), outcome_id(outcome), always_treated)
+
+
+def honest(
+    estimate: Estimate,
+    *,
+    kind: Literal["relative_magnitudes", "smoothness"] = "relative_magnitudes",
+    grid: Sequence[float] | None = None,
+    weights: Sequence[float] | Literal["average", "first"] = "average",
+    method: Literal["conditional", "fixed_length"] | None = None,
+    level: float | None = None,
+) -> Honest:
+    """Intervals that stay valid when trends are not parallel (Rambachan & Roth 2023), for any event study.
+
+    ``grid`` bounds the deviation: for ``relative_magnitudes`` as multiples of the largest change between two periods
+    before the start (0 to 2 unless given), for ``smoothness`` as a change of slope in the outcome's unit. ``weights``
+    make the target out of the effects by period since the start: their average, the first, or one number each.
+    ``method`` is the conditional test for relative magnitudes and the shortest fixed-length interval for smoothness
+    unless the conditional test is asked for. ``.breakdown(threshold)`` is the smallest bound at which the threshold,
+    zero or that of a payment, can no longer be excluded. Raises UsageError.
+    """
+    return sensitivity_of(estimate, Asked(kind=kind, method=method, grid=grid, weights=weights, level=level))
+
+
+def pretrend(
+    estimate: Estimate, *, slope: float | None = None, power: float = 0.8, level: float | None = None
+) -> PreTrend:
+    """The joint test before the start, and what it can see (Roth 2022), for any event study with a covariance.
+
+    Power against a straight trend of ``slope`` per period (else the slope that is noticed half of the time), the slopes
+    found with probability ``power``, and under ``.to_frame()`` what estimates are on average where such a trend passes
+    unnoticed. It is no gate: a test that finds nothing may have seen nothing. Raises UsageError.
+    """
+    return pretrend_of(estimate, slope=slope, power=power, level=level)
+
+
+def bands(estimate: Estimate, *, level: float | None = None) -> pd.DataFrame:
+    """Pointwise intervals and the band that holds for all event times at once (sup-t), as a frame by event time.
+
+    ``attrs`` has the level, the critical value, draws and seed. Raises UsageError.
+    """
+    return bands_of(estimate, level)

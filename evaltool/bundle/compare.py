@@ -54,6 +54,11 @@ def compare(old: bytes, new: bytes) -> Comparison:
     return Comparison(verdict=verdict, differences=len(found), first=first)
 
 
+def differences(old: Json, new: Json) -> tuple[Difference, ...]:
+    """Every leaf in which two determinations differ, in key order."""
+    return tuple(_walk(old, new, ""))
+
+
 def _scale(determination: Json) -> float:
     """max(|effect|, standard error) of the headline; 0 when there is none."""
     estimate = determination.get("estimate") if isinstance(determination, dict) else None

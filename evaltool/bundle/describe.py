@@ -45,6 +45,8 @@ def purpose(name: str) -> str:
         return "copy of a data file, for recomputing"
     if name.startswith(f"{layout.SIGN_OFFS}/") and name not in PURPOSES:
         return "a person's judgement on a check"
+    if layout.VARIATION.fullmatch(name):
+        return "a signed variation of the locked plan"
     return PURPOSES.get(name, "part of the report" if name.startswith(f"{layout.RELEASE}/") else "evidence")
 
 

@@ -12,6 +12,7 @@ from typing import cast
 from evaltool.errors import DisclosureError, Fault, Place
 from evaltool.gates._released_design import DONOR_FIELDS, MATCHING_FIELDS, left_out_name
 from evaltool.numerics.disclosure import is_hidden
+from evaltool.pipeline.money import gain_keys
 from evaltool.records.base import Json, Record, canonical_json, plain
 from evaltool.records.decision import Alternative
 from evaltool.records.design import BalanceRow, DonorSummary, MatchSummary
@@ -56,9 +57,10 @@ def determination_of(run: Run) -> dict[str, Json]:
         "gates": [_gate(gate, withheld=cells.hides_gate(gate)) for gate in run.gates],
         "design": _design(run, cells),
         "left_out": [_left_out(entry, cells) for entry in run.ledger.entries],
-        "plan": {"seal": run.plan_seal, "lock": run.lock.state, **_design_lock(run)},
+        "plan": {"seal": run.plan_seal, "lock": run.lock.state, **_design_lock(run), **_variations(run)},
         "data": _data(run, cells),
         "disclosure": {"profile": plan.disclosure.profile, "counts": plan.disclosure.counts, "minimum": cells.minimum},
+        **_money(run, cells),
         **({"sign_offs": plain(run.sign_offs)} if run.sign_offs else {}),
         **({"deviations": plain(run.deviations)} if run.deviations else {}),
         "seed": run.seed,
@@ -66,11 +68,31 @@ def determination_of(run: Run) -> dict[str, Json]:
     }
 
 
+def _money(run: Run, cells: CellRule) -> dict[str, Json]:
+    """Gains, the investors' return and the chances beforehand, where the plan asks for them.
+
+    Gains are people times effect: they are withheld with any estimate they are made from.
+    """
+    gains: Json = plain(run.gains)
+    if run.gains is not None and cells.gains_withheld:
+        gains = {**dict.fromkeys(_table(run.gains)), "currency": run.gains.currency, "suppressed": True}
+    found = {"gains": gains, "investor": plain(run.investor), "chances": plain(run.chances)}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def _design_lock(run: Run) -> dict[str, Json]:
     """Whether the design was sealed, where it must be or was; nothing where the plan's rule is the design."""
     if run.lock.design == "not_needed":
         return {}
     return {"design_lock": run.lock.design, "design_lock_seal": run.lock.design_seal}
+
+
+def _variations(run: Run) -> dict[str, Json]:
+    """The signed changes since the lock; nothing where there are none."""
+    chain = run.lock.variations
+    shown = ("number", "seal", "result", "by", "reason", "on", "clause", "change")
+    named = [{name: plain(getattr(record, name)) for name in shown} for record in chain]
+    return {"lock_seal": run.lock.seal, "variations": plain(named)} if named else {}
 
 
 class CellRule:
@@ -89,6 +111,10 @@ class CellRule:
         )
         self.minimum = run.plan.disclosure.minimum
         self.headline_withheld = any(self.hides("arm", arm) for arm in ARMS)
+        priced = set(gain_keys(run.plan, [estimate.key for estimate in run.estimates]))
+        self.gains_withheld = any(
+            self.hides("arm", arm, of=estimate) for estimate in run.estimates if estimate.key in priced for arm in ARMS
+        )
 
     def hides(self, *parts: str | int, of: Estimate | None = None) -> bool:
         """Whether the count of this name, in the headline or in another estimate, is hidden."""
@@ -223,8 +249,12 @@ def _element(element: Element, estimate: Estimate, cells: CellRule) -> dict[str,
 
 
 def _gate(gate: GateResult, *, withheld: bool) -> dict[str, Json]:
-    """One gate without its evidence, which may be about few units and stays in the secure environment."""
+    """One gate without its evidence, which may be about few units and stays in the secure environment.
+
+    The source of the threshold is a citation and stands in English.
+    """
     shown = {name: value for name, value in _table(gate).items() if name not in {"evidence", "counts"}}
+    shown["source"] = gate.source.in_language("en")
     if withheld:
         return {**shown, "statistic": None, "threshold": None, "sentence": None, "suppressed": True}
     return shown

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 PLAN = "plan.toml"
 LOCK = "plan.lock"
+VARIATION = re.compile(r"plan\.variation-[1-9][0-9]{0,2}\.toml")
+"""Signed changes of the locked plan, beside it."""
 README = "README.md"
 CRATE = "ro-crate-metadata.json"
 MANIFEST = "manifest.json"

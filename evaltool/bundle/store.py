@@ -24,6 +24,7 @@ from evaltool.bundle.members import FolderMembers, Members, open_members
 from evaltool.errors import Fault, Place, RunError, VerificationError
 from evaltool.reading.design_lock import design_lock_path
 from evaltool.reading.lock_file import lock_path
+from evaltool.reading.variation_files import variation_path
 from evaltool.records.base import canonical_json
 from evaltool.records.run import Run
 
@@ -99,6 +100,8 @@ def _write_plan(run: Run, work: Path) -> None:
     shutil.copyfile(source, work / layout.PLAN)
     if run.lock.state == "locked":
         shutil.copyfile(lock_path(run.plan), work / layout.LOCK)
+    for record in run.lock.variations:
+        shutil.copyfile(variation_path(source, record.number), variation_path(work / layout.PLAN, record.number))
     if run.lock.design == "locked":
         shutil.copyfile(design_lock_path(run.plan), work / layout.DESIGN_LOCK)
 

@@ -132,7 +132,7 @@ def _record_faults(members: Members, manifest: Manifest, run: Run) -> Iterator[F
     if run.plan.seal != run.plan_seal:
         cause = "The plan inside is not the one whose seal stands beside it."
         yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=layout.RUN))
-    if run.lock.seal not in {None, run.plan_seal}:
+    if run.lock.in_force not in {None, run.plan_seal}:
         yield Fault("VERIFY_SEAL", "The lock seals another plan.", RESTORE, Place(file=layout.RUN))
     yield from _plan_faults(members, run)
     yield from sign_off_faults(members, manifest, run)
@@ -187,8 +187,8 @@ def _plan_faults(members: Members, run: Run) -> Iterator[Fault]:
     if plan.seal != run.plan_seal:
         cause = "The plan's file is not the plan that was evaluated."
         yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=layout.PLAN))
-    if (lock.state, lock.seal) != (run.lock.state, run.lock.seal):
-        cause = "The lock is not the one the run was made under."
+    if (lock.state, lock.seal, lock.variations) != (run.lock.state, run.lock.seal, run.lock.variations):
+        cause = "The lock, or a variation, is not the one the run was made under."
         yield Fault("VERIFY_SEAL", cause, RESTORE, Place(file=layout.LOCK))
 
     sealed = None if design is None else design.seal
@@ -199,9 +199,10 @@ def _plan_faults(members: Members, run: Run) -> Iterator[Fault]:
 
 def _copy_plan(members: Members, folder: Path) -> None:
     """Plan and locks, as they stood beside each other, into ``folder``."""
-    for name, there in PLAN_FILES.items():
+    there = dict(PLAN_FILES) | {name: name for name in members.names() if layout.VARIATION.fullmatch(name)}
+    for name, target in there.items():
         if name in members.names():
-            members.copy_to(name, folder / there)
+            members.copy_to(name, folder / target)
 
 
 def read_index(members: Members) -> DataIndex:

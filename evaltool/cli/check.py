@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evaltool.cli.terminal import Format, FormatOption, answer, fault_table, remark, say
+from evaltool.cli.linter import Source, counted, finding_table, show, written
+from evaltool.cli.terminal import Format, FormatOption, answer, fault_table, say
 from evaltool.errors import EXIT_OK, EXIT_USAGE, EvaltoolError, Fault, PlanError, SealError
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def check(
 ) -> int:
     """Validate a plan, warn of what a careful lawyer would question, and check the data against it.
 
-    All faults are shown at once, each with its place, cause and fix. Without --data the declared data file is checked
-    when it is there already.
+    All faults are shown at once, each with its place, cause, fix and the plan's own line. Without --data the declared
+    data file is checked when it is there already.
     """
     from evaltool.planning.lint import lint  # noqa: PLC0415 - keeps --help light
 
@@ -48,15 +49,18 @@ def check(
     code = errors[0].exit_code if errors else EXIT_USAGE if strict and warnings else EXIT_OK
     faults = _placed([fault for error in errors for fault in error.faults], plan)
     places = _placed(doubts, plan)
+    findings = [(fault, "error") for fault in faults]
+    findings += [(fault, doubt.severity) for fault, doubt in zip(places, doubts, strict=True)]
     if form is Format.json:
-        shown = [fault_table(f) | {"severity": d.severity} for f, d in zip(places, doubts, strict=True)]
+        shown = [fault_table(f) | {"severity": severity} for f, severity in findings[len(faults) :]]
         body = {"plan": str(plan), "ok": code == EXIT_OK, "faults": [fault_table(f) for f in faults]}
-        answer(body | {"warnings": shown, "data_rows": looked.rows, "data_missing": list(looked.missing)})
+        flat = [finding_table(fault, severity) for fault, severity in findings]
+        body |= {"warnings": shown, "findings": flat}
+        answer(body | {"data_rows": looked.rows, "data_missing": list(looked.missing)})
         return code
-    for fault in faults:
-        remark(f"{fault}\n")
-    for fault, doubt in zip(places, doubts, strict=True):
-        say(f"{doubt.severity}  {fault}\n")
+    source = Source.of(plan)
+    for fault, severity in findings:
+        show(written(fault, severity, source), beside=severity == "error")
     _summary(plan, (len(faults), warnings, len(doubts) - warnings), looked)
     return code
 
@@ -133,4 +137,5 @@ def _summary(plan: Path, numbers: tuple[int, int, int], looked: _Looked) -> None
     faults, warnings, notes = numbers
     data = f"no data checked: {looked.why}" if looked.rows is None else f"data checked: {looked.rows} rows"
     verdict = "is in order" if not faults else "cannot be used"
-    say(f"{plan} {verdict}: {faults} faults, {warnings} warnings, {notes} notes, {data}")
+    told = (counted(faults, "fault"), counted(warnings, "warning"), counted(notes, "note"))
+    say(f"{plan} {verdict}: {', '.join(told)}, {data}")

@@ -13,7 +13,23 @@ import typer
 from typer.exceptions import TyperException
 
 from evaltool.bundle.pinned import unexpected
-from evaltool.cli import check, demo, explain, lock, methods, new, report, run, schema, sign_off, verify
+from evaltool.cli import (
+    check,
+    compare,
+    demo,
+    explain,
+    lock,
+    methods,
+    new,
+    power,
+    report,
+    run,
+    schema,
+    sign_off,
+    simulate,
+    vary,
+    verify,
+)
 from evaltool.cli.terminal import complain
 from evaltool.errors import EXIT_INTERRUPTED, EXIT_OK, EvaltoolError, Fault, RunError, UsageError
 
@@ -36,11 +52,15 @@ for name, command, short in (
     ("demo", demo.demo, "Evaluate the bundled sample programmes."),
     ("new", new.new, "Start a new evaluation that runs as it is."),
     ("check", check.check, "Say everything wrong with a plan and its data."),
+    ("power", power.power, "How small an effect a plan's numbers can show."),
+    ("simulate", simulate.simulate, "How probable each payment is before data."),
     ("lock", lock.lock, "Seal a plan before outcomes are known."),
+    ("vary", vary.vary, "Record a signed change of a locked plan."),
     ("run", run.run, "Evaluate a plan: decision, reports, sealed bundle."),
     ("report", report.report, "Draw the reports of a finished run again."),
     ("sign-off", sign_off.sign_off, "Record a person's judgement on a review."),
     ("verify", verify.verify, "Check a bundle; with --rerun compute it again."),
+    ("compare", compare.compare, "Two plans or two runs side by side."),
     ("methods", methods.methods, "Methods, designs, gates and payment mechanisms."),
     ("explain", explain.explain, "What a code means and how to mend it."),
     ("schema", schema.schema, "JSON Schema of the plan, for editors."),

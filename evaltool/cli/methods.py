@@ -60,7 +60,8 @@ def entries() -> dict[str, Entry]:
         found[name] = entry | {"options": _options(design.options), "about": _about(module)}
     for gate in registry.gates():
         entry = {"kind": "gate", "name": gate.name, "title": _headline(registry.gate_names()[gate.name])}
-        entry |= {"consequence": gate.consequence, "source": gate.source, "default_on": gate.default_on}
+        entry |= {"consequence": gate.consequence, "default_on": gate.default_on}
+        entry["source"] = gate.source.in_language("en")
         found[gate.name] = entry | {
             "options": _options(gate.options),
             "about": _about(registry.gate_names()[gate.name]),

@@ -24,6 +24,7 @@ NOUNS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "periods": {"da": ("periode", "perioder"), "en": ("period", "periods")},
     "days": {"da": ("dag", "dage"), "en": ("day", "days")},
     "thresholds": {"da": ("tærskel", "tærskler"), "en": ("threshold", "thresholds")},
+    "variations": {"da": ("ændring", "ændringer"), "en": ("variation", "variations")},
     "fits": {"da": ("beregning", "beregninger"), "en": ("fit", "fits")},
 }
 """What gates count: singular and plural."""
@@ -37,7 +38,7 @@ class Measure:
     reason: Reason
     statistic: Words
     unit: Words
-    source: str
+    source: Words
 
 
 @dataclass(frozen=True, slots=True)

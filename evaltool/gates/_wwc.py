@@ -4,8 +4,9 @@ At an overall attrition of A per cent, the highest difference in attrition betwe
 which the expected bias stays below 0.05 standard deviations: ``CAUTIOUS`` when those lost are assumed to differ more,
 ``OPTIMISTIC`` when less. Index: A = 0, 1, 2, …; beyond the end no difference is low enough.
 
-Source: What Works Clearinghouse Standards Handbook, version 4.1 (2020), attrition in randomised trials; the model is
-that of Deke & Chiang (2017), Evaluation Review 41.
+Source: What Works Clearinghouse Standards Handbook, version 4.1 (2020), table II.1; the model is that of Deke & Chiang
+(2017), Evaluation Review 41. Checked entry by entry against two other transcriptions of the table and against the model
+(docs/METHODS.md, "How attrition is judged").
 """
 
 from __future__ import annotations

@@ -33,7 +33,11 @@ MEASURE = Measure(
     reason="ATTRITION_HIGH",
     statistic=Words(da="forskel i frafald", en="difference in attrition"),
     unit=Words(da="andel", en="share"),
-    source="What Works Clearinghouse Standards Handbook 4.1 (2020): cautious boundary passes, optimistic is reviewed",
+    source=Words(
+        da="What Works Clearinghouse, Standards Handbook 4.1 (2020): "
+        "Den forsigtige grænse består, den optimistiske vurderes af en person",
+        en="What Works Clearinghouse Standards Handbook 4.1 (2020): cautious boundary passes, optimistic is reviewed",
+    ),
 )
 
 

@@ -33,6 +33,7 @@ from evaltool.language.numbers import number
 from evaltool.records.base import Exact, Json, Record, Words
 from evaltool.records.design import BalanceRow, MatchSummary
 from evaltool.records.gate import GateResult, Verdict
+from evaltool.records.plan.evaluation_plan import EvaluationPlan
 from evaltool.records.plugins import GateContext, GatePlugin
 
 MEASURE = Measure(
@@ -42,12 +43,17 @@ MEASURE = Measure(
         da="største standardiserede forskel i gennemsnit", en="largest absolute standardised mean difference"
     ),
     unit=Words(da="standardafvigelser i indsatsgruppen", en="standard deviations of the treated"),
-    source="What Works Clearinghouse (0.05, 0.25); Rubin (2001) for the variance ratio; note at 0.10: own proposal",
+    source=Words(
+        da="What Works Clearinghouse (0,05 og 0,25); Rubin (2001) om variansforholdet; bemærkning ved 0,10: "
+        "eget forslag",
+        en="What Works Clearinghouse (0.05, 0.25); Rubin (2001) for the variance ratio; note at 0.10: own proposal",
+    ),
 )
 RATIO = Words(da="forhold mellem varianser", en="variance ratio")
 TIMES = Words(da="gange", en="times")
 SERIOUS: tuple[Verdict, ...] = ("PASS", "REVIEW", "CANNOT_TELL", "FAIL")
 """From harmless to worst: a known failure outweighs a row that cannot be judged."""
+SCORE = Words(da="propensity-score", en="propensity score")
 
 
 class Options(Record):
@@ -70,9 +76,10 @@ class Options(Record):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One row's verdicts: on its mean difference, and with its variance ratio."""
+    """One row's verdicts: on its mean difference, and with its variance ratio; ``name`` is what readers call it."""
 
     row: BalanceRow
+    name: Words
     adjusted: bool
     by_mean: Verdict
     ratio_kept: bool
@@ -94,16 +101,18 @@ def check(context: GateContext) -> GateResult:
     facts = matching_of(context)
     if facts is None or not facts.balance:
         return no_matching(context, MEASURE)
-    judged = judge(facts, adjusted_for(context), options)
+    judged = [
+        judge(row, name_of(context.plan, row), adjusted=_bridged(row, facts, adjusted_for(context)), options=options)
+        for row in facts.balance
+    ]
     verdict = max((item.verdict for item in judged), key=SERIOUS.index)
     worst = max((item for item in judged if item.verdict == verdict), key=lambda item: item.size)
     evidence = _evidence(judged, options)
     if verdict == "CANNOT_TELL":
-        name = worst.row.covariate
         undefined = Words(
-            da=f"{name} varierer ikke i indsatsgruppen og har et andet gennemsnit i sammenligningsgruppen; "
+            da=f"{worst.name.da} varierer ikke i indsatsgruppen og har et andet gennemsnit i sammenligningsgruppen; "
             "forskellen kan ikke standardiseres.",
-            en=f"{name} does not vary among the treated and has another mean in the comparison group; "
+            en=f"{worst.name.en} does not vary among the treated and has another mean in the comparison group; "
             "the difference cannot be standardised.",
         )
         return answer(context, MEASURE, Finding(verdict=verdict, sentence=undefined, evidence=evidence))
@@ -138,17 +147,27 @@ def adjusted_for(context: GateContext) -> frozenset[str]:
     return frozenset(str(name) for name in named)
 
 
-def judge(facts: MatchSummary, adjusted: frozenset[str], options: Options) -> list[Judged]:
-    """Every row of the balance table with its verdicts."""
+def _bridged(row: BalanceRow, facts: MatchSummary, adjusted: frozenset[str]) -> bool:
+    """Whether the headline adjusts for what this row shows; for the score, for all its covariates."""
+    return set(facts.covariates) <= adjusted if row.kind == "score" else row.covariate in adjusted
+
+
+def name_of(plan: EvaluationPlan, row: BalanceRow) -> Words:
+    """What readers call a row: the score, or the column as the plan labels it, else its own name."""
+    if row.kind == "score":
+        return SCORE
+    column = next((column for column in plan.data.column if column.name == row.covariate), None)
+    label = Words() if column is None else column.label
+    return Words(**{lang: label.in_language(lang) or row.covariate for lang in ("da", "en")})
+
+
+def judge(row: BalanceRow, name: Words, *, adjusted: bool, options: Options) -> Judged:
+    """A row of the balance table with its verdicts; an adjusted difference up to the outer limit passes."""
     limits = Limits(options.good, options.fair, rising=False)
-    found = []
-    for row in facts.balance:
-        bridged = set(facts.covariates) <= adjusted if row.kind == "score" else row.covariate in adjusted
-        by_mean: Verdict = "CANNOT_TELL" if row.smd_after is None else limits.verdict(abs(row.smd_after))
-        if by_mean == "REVIEW" and bridged:
-            by_mean = "PASS"
-        found.append(Judged(row=row, adjusted=bridged, by_mean=by_mean, ratio_kept=_ratio_kept(row, options)))
-    return found
+    by_mean: Verdict = "CANNOT_TELL" if row.smd_after is None else limits.verdict(abs(row.smd_after))
+    if by_mean == "REVIEW" and adjusted:
+        by_mean = "PASS"
+    return Judged(row=row, name=name, adjusted=adjusted, by_mean=by_mean, ratio_kept=_ratio_kept(row, options))
 
 
 def _ratio_kept(row: BalanceRow, options: Options) -> bool:
@@ -167,12 +186,11 @@ def _by_ratio(judged: Sequence[Judged], options: Options, evidence: dict[str, Js
     below, above = (number(limit, "en") for limit in (options.ratio_low, options.ratio_high))
     if not known:
         worst = max(judged, key=lambda item: item.size)
-        name = worst.row.covariate
         return Finding(
             verdict="REVIEW",
             sentence=Words(
-                da=f"{name} varierer ikke i den ene gruppe; forholdet mellem varianser kan ikke beregnes.",
-                en=f"{name} does not vary in one of the groups; its variance ratio cannot be computed.",
+                da=f"{worst.name.da} varierer ikke i den ene gruppe; forholdet mellem varianser kan ikke beregnes.",
+                en=f"{worst.name.en} does not vary in one of the groups; its variance ratio cannot be computed.",
             ),
             statistic=worst.size,
             threshold=float(options.good),
@@ -182,9 +200,9 @@ def _by_ratio(judged: Sequence[Judged], options: Options, evidence: dict[str, Js
     return Finding(
         verdict="REVIEW",
         sentence=Words(
-            da=f"{worst.row.covariate} varierer {number(ratio, 'da')} gange så meget i indsatsgruppen som i "
+            da=f"{worst.name.da} varierer {number(ratio, 'da')} gange så meget i indsatsgruppen som i "
             f"sammenligningsgruppen (varians); {low} til {high} accepteres. Gennemsnittene er ens nok.",
-            en=f"{worst.row.covariate} varies {number(ratio, 'en')} times as much among the treated as in the "
+            en=f"{worst.name.en} varies {number(ratio, 'en')} times as much among the treated as in the "
             f"comparison group (variance); {below} to {above} is accepted. The means are close enough.",
         ),
         statistic=ratio,
@@ -224,7 +242,7 @@ def _danish(judged: Sequence[Judged], worst: Judged, decided: float, options: Op
     bridged = " Der justeres for den i beregningen." if worst.adjusted else ""
     return (
         f"Den største forskel efter matchning er {number(worst.size, 'da', 3)} standardafvigelser (af alle i "
-        f"indsatsgruppen, {number(worst.row.denominator, 'da')}) i {worst.row.covariate}, {side} "
+        f"indsatsgruppen, {number(worst.row.denominator, 'da')}) i '{worst.name.da}', {side} "
         f"{number(decided, 'da')}; {_noted(judged, options)} af {len(judged)} ligger over "
         f"{number(options.note, 'da')}.{bridged}"
     )
@@ -236,8 +254,9 @@ def _english(judged: Sequence[Judged], worst: Judged, decided: float, options: O
     bridged = " The estimate adjusts for it." if worst.adjusted else ""
     return (
         f"The largest difference after matching is {number(worst.size, 'en', 3)} standard deviations (of all treated, "
-        f"{number(worst.row.denominator, 'en')}) in {worst.row.covariate}, {side} {number(decided, 'en')}; "
-        f"{_noted(judged, options)} of {len(judged)} are above {number(options.note, 'en')}.{bridged}"
+        f"{number(worst.row.denominator, 'en')}) in '{worst.name.en}', {side} "
+        f"{number(decided, 'en')}; {_noted(judged, options)} of {len(judged)} are above "
+        f"{number(options.note, 'en')}.{bridged}"
     )
 
 

@@ -26,7 +26,10 @@ MEASURE = Measure(
     reason="DATA_IMMATURE",
     statistic=Words(da="dage siden data blev endelige", en="days since the data became final"),
     unit=Words(da="dage", en="days"),
-    source="Practice: no decision on an outcome whose window is open",
+    source=Words(
+        da="Praksis: ingen afgørelse på et effektmål, hvis måleperiode ikke er lukket",
+        en="Practice: no decision on an outcome whose window is open",
+    ),
 )
 
 
@@ -53,7 +56,12 @@ def check(context: GateContext) -> GateResult:
         MEASURE,
         Finding(
             verdict="PASS" if days >= wait else "FAIL",
-            sentence=Words(**{lang: _sentence((outcome, mature, seen), days, wait, lang) for lang in ("da", "en")}),
+            sentence=Words(
+                **{
+                    lang: _sentence((_title(context.plan, outcome, lang), mature, seen), days, wait, lang)
+                    for lang in ("da", "en")
+                }
+            ),
             statistic=float(days),
             threshold=float(wait),
             evidence={
@@ -71,6 +79,11 @@ def _latest(plan: EvaluationPlan) -> tuple[date, str]:
     """First day on which all outcomes that are paid or estimated may be used, and the outcome that decides it."""
     wanted = {plan.estimand.outcome, *plan.payment.outcomes}
     return max((plan.outcome_named(name).mature_from, name) for name in wanted)
+
+
+def _title(plan: EvaluationPlan, outcome: str, lang: str) -> str:
+    """What readers call an outcome."""
+    return plan.outcome_named(outcome).title.in_language(lang) or outcome
 
 
 def _sentence(facts: tuple[str, date, date], days: int, wait: int, lang: str) -> str:

@@ -27,7 +27,10 @@ MEASURE = Measure(
     reason="DISCLOSURE_BLOCK",
     statistic=Words(da="grupper i hovedresultatet, der ikke kan vises", en="headline groups that cannot be shown"),
     unit=Words(da="grupper", en="groups"),
-    source="Statistics Denmark, rules for transfer of results; OpenSAFELY output checking",
+    source=Words(
+        da="Danmarks Statistiks regler for hjemtagelse af resultater; OpenSAFELYs kontrol af output",
+        en="Statistics Denmark, rules for the transfer of results; OpenSAFELY output checking",
+    ),
 )
 UNITS = Words(da="enheder", en="units")
 PEOPLE = Words(da="personer", en="people")

@@ -26,7 +26,10 @@ MEASURE = Measure(
     reason="OVERLAP_FAIL",
     statistic=Words(da="effektivt antal i sammenligningsgruppen", en="effective size of the comparison group"),
     unit=Words(da="enheder", en="units"),
-    source="Kish (1965) for the effective number; own proposal: 30, and half of the units matched",
+    source=Words(
+        da="Kish (1965) om det effektive antal; eget forslag: 30, og halvdelen af de matchede enheder",
+        en="Kish (1965) for the effective number; own proposal: 30, and half of the units matched",
+    ),
 )
 
 

@@ -23,7 +23,10 @@ MEASURE = Measure(
     reason="ESTIMAND_CHANGED",
     statistic=Words(da="udeladte i indsatsgruppen", en="treated units left out"),
     unit=Words(da="enheder", en="units"),
-    source="Own proposal: no treated unit left out unless the plan foresaw it",
+    source=Words(
+        da="Eget forslag: ingen i indsatsgruppen udeladt, medmindre planen har forudset det",
+        en="Own proposal: no treated unit left out unless the plan foresaw it",
+    ),
 )
 
 

@@ -41,7 +41,12 @@ MEASURE = Measure(
     reason="FEW_CLUSTERS",
     statistic=Words(da="klynger i den mindste gruppe", en="clusters in the smaller group"),
     unit=Words(da="klynger", en="clusters"),
-    source="MacKinnon & Webb (2018); Ferman & Pinto (2019); Carter, Schnepel & Steigerwald (2017); limits own proposal",
+    source=Words(
+        da="MacKinnon & Webb (2018); Ferman & Pinto (2019); Carter, Schnepel & Steigerwald (2017); "
+        "grænserne er eget forslag",
+        en="MacKinnon & Webb (2018); Ferman & Pinto (2019); Carter, Schnepel & Steigerwald (2017); "
+        "limits our own proposal",
+    ),
 )
 ALONE = Words(da="klynger i indsatsgruppen", en="clusters in the treatment group")
 

@@ -25,7 +25,10 @@ MEASURE = Measure(
     reason="OVERLAP_FAIL",
     statistic=Words(da="største andel af vægten på én enhed", en="largest share of the weight on one unit"),
     unit=Words(da="andel", en="share"),
-    source="Own proposal: one unit carries at most a tenth; more than a quarter blocks",
+    source=Words(
+        da="Eget forslag: Én enhed bærer højst en tiendedel; mere end en fjerdedel spærrer",
+        en="Own proposal: one unit carries at most a tenth; more than a quarter blocks",
+    ),
 )
 
 

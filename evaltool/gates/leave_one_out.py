@@ -22,7 +22,11 @@ MEASURE = Measure(
     reason="ONE_DONOR_DECIDES",
     statistic=Words(da="beregninger med et andet udfald", en="fits with another outcome"),
     unit=Words(da="beregninger", en="fits"),
-    source="Abadie, Diamond & Hainmueller (2015) for the fits; own proposal: sign and payment tier must not change",
+    source=Words(
+        da="Abadie, Diamond & Hainmueller (2015) om beregningerne; eget forslag: "
+        "Fortegn og betalingstrin må ikke skifte",
+        en="Abadie, Diamond & Hainmueller (2015) for the fits; own proposal: sign and payment tier must not change",
+    ),
 )
 
 

@@ -30,7 +30,10 @@ MEASURE = Measure(
     reason="LINKAGE_LOW",
     statistic=Words(da="andel genfundet i registrene", en="share found in the registers"),
     unit=Words(da="andel", en="share"),
-    source="Own proposal: less than 95 per cent found is reviewed",
+    source=Words(
+        da="Eget forslag: Findes mindre end 95 pct., vurderes det af en person",
+        en="Own proposal: less than 95 per cent found is reviewed",
+    ),
 )
 ARMS = {
     "treated": Words(da="indsatsgruppen", en="the treatment group"),

@@ -26,7 +26,10 @@ MEASURE = Measure(
     reason="OVERLAP_FAIL",
     statistic=Words(da="andel af indsatsgruppen med et match", en="share of the treated that found a match"),
     unit=Words(da="andel", en="share"),
-    source="Own proposal: 0.90 passes, 0.80 to 0.90 is reviewed, less blocks",
+    source=Words(
+        da="Eget forslag: 0,90 består, 0,80 til 0,90 vurderes af en person, mindre spærrer",
+        en="Own proposal: 0.90 passes, 0.80 to 0.90 is reviewed, less blocks",
+    ),
 )
 
 

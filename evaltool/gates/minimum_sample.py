@@ -49,7 +49,12 @@ MEASURE = Measure(
     reason="N_MIN",
     statistic=Words(da="størrelse af den mindste gruppe", en="size of the smallest group"),
     unit=Words(da="enheder", en="units"),
-    source="Own proposal, after Justice Data Lab practice (60 treated, 30 matched people); Bloom (1995) for the effect",
+    source=Words(
+        da="Eget forslag efter praksis i Justice Data Lab (60 med indsats, 30 matchede personer); "
+        "Bloom (1995) om den mindste påviselige effekt",
+        en="Own proposal, after Justice Data Lab practice (60 treated, 30 matched people); "
+        "Bloom (1995) for the minimum detectable effect",
+    ),
 )
 PEOPLE_TREATED = 60
 PEOPLE_COMPARISON = 30

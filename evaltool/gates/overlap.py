@@ -27,7 +27,10 @@ MEASURE = Measure(
     reason="OVERLAP_FAIL",
     statistic=Words(da="andel af indsatsgruppen i fælles støtte", en="share of the treated in common support"),
     unit=Words(da="andel", en="share"),
-    source="Own proposal: 95 per cent of the treated in common support; less than 80 per cent blocks",
+    source=Words(
+        da="Eget forslag: 95 pct. af indsatsgruppen i fælles støtte; mindre end 80 pct. spærrer",
+        en="Own proposal: 95 per cent of the treated in common support; less than 80 per cent blocks",
+    ),
 )
 
 

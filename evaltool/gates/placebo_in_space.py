@@ -31,7 +31,11 @@ MEASURE = Measure(
     reason="PLACEBO_FAIL",
     statistic=Words(da="p ved ombytning", en="permutation p-value"),
     unit=Words(da="andel af enhederne", en="share of the units"),
-    source="Abadie, Diamond & Hainmueller (2010); own proposal: above one minus the plan's level is reviewed",
+    source=Words(
+        da="Abadie, Diamond & Hainmueller (2010); eget forslag: "
+        "Over én minus planens konfidensniveau vurderes det af en person",
+        en="Abadie, Diamond & Hainmueller (2010); own proposal: above one minus the plan's level is reviewed",
+    ),
 )
 
 

@@ -42,7 +42,10 @@ MEASURE = Measure(
     reason="PLACEBO_FAIL",
     statistic=Words(da="størrelse af placeboeffekten", en="size of the placebo effect"),
     unit=Words(da="effektmålets enhed", en="unit of the outcome metric"),
-    source="Own proposal; in-time placebo after Abadie, Diamond & Hainmueller (2015)",
+    source=Words(
+        da="Eget forslag; placebo i tid efter Abadie, Diamond & Hainmueller (2015)",
+        en="Own proposal; in-time placebo after Abadie, Diamond & Hainmueller (2015)",
+    ),
 )
 
 

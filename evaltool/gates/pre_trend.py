@@ -56,7 +56,10 @@ MEASURE = Measure(
     reason="PRETREND_REVIEW",
     statistic=Words(da="største fremskrevne tendens", en="largest trend carried forward"),
     unit=Words(da="effektmålets enhed", en="unit of the outcome metric"),
-    source="Roth (2022); Rambachan & Roth (2023); the comparison with the payment threshold is our own proposal",
+    source=Words(
+        da="Roth (2022); Rambachan & Roth (2023); sammenligningen med betalingstærsklen er eget forslag",
+        en="Roth (2022); Rambachan & Roth (2023); the comparison with the payment threshold is our own proposal",
+    ),
 )
 
 

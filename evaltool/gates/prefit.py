@@ -28,7 +28,11 @@ MEASURE = Measure(
     reason="PREFIT_POOR",
     statistic=Words(da="fejl før start i standardafvigelser", en="error before the start in standard deviations"),
     unit=Words(da="standardafvigelser", en="standard deviations"),
-    source="Own proposal: 0.10 passes, 0.10 to 0.25 is reviewed, more blocks; the check is after Abadie (2021)",
+    source=Words(
+        da="Eget forslag: 0,10 består, 0,10 til 0,25 vurderes af en person, mere spærrer; "
+        "kontrollen er efter Abadie (2021)",
+        en="Own proposal: 0.10 passes, 0.10 to 0.25 is reviewed, more blocks; the check is after Abadie (2021)",
+    ),
 )
 
 

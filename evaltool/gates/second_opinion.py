@@ -23,7 +23,10 @@ MEASURE = Measure(
     reason="REPLICATION_MISMATCH",
     statistic=Words(da="forskel mellem to beregninger", en="difference between two computations"),
     unit=Words(da="effektmålets enhed", en="unit of the outcome metric"),
-    source="Own proposal: agreement within 1e-8 of max(|effect|, standard error)",
+    source=Words(
+        da="Eget forslag: enige inden for 1·10⁻⁸ gange det største af effekten og standardfejlen",
+        en="Own proposal: agreement within 1·10⁻⁸ times the larger of the effect and its standard error",
+    ),
 )
 DEFAULT = Decimal("1e-8")
 

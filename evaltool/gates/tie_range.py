@@ -26,7 +26,10 @@ MEASURE = Measure(
     reason="TIES_DECIDE",
     statistic=Words(da="tærskler inden for udfaldsrummet", en="thresholds inside the range"),
     unit=Words(da="tærskler", en="thresholds"),
-    source="Own proposal: no payment threshold inside the range of the effect over tied matches",
+    source=Words(
+        da="Eget forslag: ingen betalingstærskel inden for effektens spænd over lige gode matches",
+        en="Own proposal: no payment threshold inside the range of the effect over tied matches",
+    ),
 )
 HOW = frozenset({"no_ties", "exact", "enumerated", "searched"})
 

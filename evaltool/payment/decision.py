@@ -91,6 +91,8 @@ def decide(request: DecisionRequest) -> Decision:
         minutes = Minutes()
         if any(item.kind != "effect" for item in _paid_on(request)):
             minutes.flags.append("NO_COUNTERFACTUAL")
+        if request.lock.variations:
+            minutes.flags.append("VARIATION_APPLIED")
         halt = _due(request, minutes) or _locked(request, minutes)
         fallback: Fallback | None = None
         if halt is None:

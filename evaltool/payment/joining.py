@@ -27,11 +27,12 @@ def join(name: str | None, how: How, parts: Mapping[str, MechanismResult]) -> Me
         missed = how == "all_of" and any(one.tier in {"none", "carried_forward"} for one in results)
         joined = [] if missed else results
     amount = sum((one.amount for one in joined), ZERO)
+    added = bool(joined) and how in {"sum", "all_of"}
     top = _top(how, [one.maximum for one in results])
     values = {"rule": name, "parts": ", ".join(parts), "amount": amount}
     return MechanismResult(
         amount=amount,
-        tier=_tier(amount, top, results, full=bool(joined) and all(one.tier == "full" for one in joined)),
+        tier=_tier(amount, top, results, full=added and all(one.tier == "full" for one in joined)),
         maximum=top,
         capped=any(one.capped for one in joined),
         offset=min(amount, sum((one.offset for one in joined), ZERO)),

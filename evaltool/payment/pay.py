@@ -19,7 +19,7 @@ from evaltool.records.evidence import ALL, EstimateKey, Evidence
 from evaltool.records.mechanism import MechanismPlugin, MechanismResult, RuleRequest, Tier
 from evaltool.records.options import parse_options
 from evaltool.records.plan.analysis import Option
-from evaltool.records.plan.payment import BASES, LARGEST, SMALLEST, Basis, Rounding, Rule
+from evaltool.records.plan.payment import LARGEST, SMALLEST, UNSTATED, Basis, Rounding, Rule
 
 NAME = "payment.pay"
 FIGURE = "effect"
@@ -33,6 +33,8 @@ NO_TERMS: Mapping[str, Option] = {}
 ROUNDINGS: tuple[Rounding, ...] = ("half_even", "half_up", "down", "up")
 CENT = Decimal("0.01")
 PAIR = ("figure", "amount")
+NEED_A_PLAN = frozenset({"hurdle", "blended_estimators"})
+"""Mechanisms that need other rules or other specifications beside their figure."""
 
 
 class Payment(Record):
@@ -71,8 +73,9 @@ def pay(  # noqa: PLR0913 - the direct road: what a contract's rule states, as k
     ``step_tiers``, ``piecewise_linear``, ``binary_threshold`` (one), ``partial_complete`` (two). ``terms`` are the
     mechanism's own, written as in a plan's ``[payment.rule.terms]``. ``inclusive`` says whether reaching a threshold
     exactly counts; it may be left out only where that changes nothing. ``effect`` maps cohorts to figures for
-    ``cohort_then_pooled``; ``cohorts`` names all that are planned. ``lower_bound`` and ``significant_and_point`` need
-    an estimate's evidence.
+    ``cohort_then_pooled``, and outcomes to figures for mechanisms whose terms name several; ``cohorts`` names all that
+    are planned. ``lower_bound`` and ``significant_and_point`` need an estimate's evidence. Rules that combine other
+    rules, blend specifications or pay per person need a plan.
 
     Raises UsageError with every argument that does not fit (USAGE_BAD_ARGUMENT), or USAGE_UNDECIDED_THRESHOLD.
     """
@@ -88,6 +91,9 @@ def pay(  # noqa: PLR0913 - the direct road: what a contract's rule states, as k
     if stated.cap is not None and stated.cap < 0:
         faults.append(_bad(f"cap is {stated.cap}.", "Write an amount of zero or more, or leave it out.", "cap"))
     evidence = _evidence(effect, plugin, faults)
+    if plugin is not None and (plugin.uses == "parts" or plugin.per_unit or plugin.name in NEED_A_PLAN):
+        cause = f"{plugin.name} needs more than one figure: other rules, other specifications or each person's count."
+        faults.append(_bad(cause, "State it in a plan and evaluate that.", "mechanism"))
     parsed = None if plugin is None else _terms(plugin, knots, terms, faults)
     if faults or plugin is None or parsed is None:
         raise UsageError(faults)
@@ -120,7 +126,14 @@ def _triggered(
             inclusive=inclusive,
             cap=stated.cap,
         )
-        asked = RuleRequest(rule=rule, terms=terms, basis=stated.basis, evidence=evidence, cohorts=planned)
+        asked = RuleRequest(
+            rule=rule,
+            terms=terms,
+            basis=stated.basis,
+            evidence=evidence,
+            cohorts=planned,
+            outcomes={item.key.outcome: item for item in evidence},
+        )
         result = plugin.pay(asked)
         if result.absent is not None:
             cause = f"{plugin.name} cannot be computed: {ABSENT[result.absent]}."
@@ -220,21 +233,25 @@ def _written(mechanism: str, pairs: list[tuple[Decimal, Decimal]]) -> dict[str, 
 def _evidence(
     effect: Figure | Mapping[str, Figure], plugin: MechanismPlugin | None, faults: list[Fault]
 ) -> tuple[Evidence, ...]:
-    """One estimate, or one per cohort for a mechanism that tests cohorts."""
-    if plugin is not None and plugin.per_cohort != isinstance(effect, Mapping):
+    """One estimate, one per cohort for a mechanism that tests cohorts, or one per outcome where terms name several."""
+    mapped = isinstance(effect, Mapping)
+    several = plugin is not None and "outcome" in str(plugin.terms.model_json_schema())
+    unfit = plugin is not None and (not mapped if plugin.per_cohort else mapped and not several)
+    if plugin is not None and unfit:
         wanted = "one figure per cohort, as a dict" if plugin.per_cohort else "one figure"
         faults.append(_bad(f"{plugin.name} pays on {wanted}.", f"Give {wanted}.", "effect"))
         return ()
     items = effect.items() if isinstance(effect, Mapping) else ((ALL, effect),)
+    by_cohort = plugin is None or plugin.per_cohort or not mapped
     found = []
-    for cohort, figure in items:
+    for name, figure in items:
+        key = EstimateKey(outcome=FIGURE, cohort=name) if by_cohort else EstimateKey(outcome=name)
         if isinstance(figure, Evidence):
-            found.append(figure.model_copy(update={"key": EstimateKey(outcome=FIGURE, cohort=cohort)}))
+            found.append(figure.model_copy(update={"key": key}))
             continue
         point = _exact("effect", figure, faults)
         if point is not None:
             counted = plugin is not None and plugin.uses == "count"
-            key = EstimateKey(outcome=FIGURE, cohort=cohort)
             found.append(Evidence(key=key, kind="verified_count" if counted else "effect", point=point, is_exact=True))
     return tuple(found)
 
@@ -261,7 +278,7 @@ def _exact(name: str, value: object, faults: list[Fault]) -> Decimal | None:
 def _choices(*, basis: object, rounding: object, inclusive: object) -> list[Fault]:
     """Arguments that are none of the words known."""
     known: tuple[tuple[str, object, tuple[object, ...]], ...] = (
-        ("basis", basis, BASES),
+        ("basis", basis, UNSTATED),
         ("rounding", rounding, ROUNDINGS),
         ("inclusive", inclusive, (True, False, None)),
     )

@@ -90,6 +90,13 @@ TRACE_KEYS: dict[str, tuple[str, ...]] = {
     "kept": ("paid", "entitlement", "excess"),
     "rounding": ("quantum", "mode", "before", "after"),
     "split": ("payer", "level", "share", "amount"),
+    # from the amount paid to what investors get
+    "investor.paid": ("principal", "before", "payment"),
+    "investor.floor": ("floor", "before", "added"),
+    "investor.cap": ("cap", "before", "withheld"),
+    "investor.guarantee": ("by", "share", "amount"),
+    "investor.tranche": ("tranche", "rank", "repaid", "earned", "rest"),
+    "investor.received": ("amount",),
 }
 """Key of a trace step → the names of its values, in the order in which they are read aloud."""
 

@@ -11,10 +11,12 @@ from datetime import date
 from evaltool import registry
 from evaltool.errors import Fault, Place, PlanError, UsageError
 from evaltool.payment.decision import DecisionRequest, decide
+from evaltool.pipeline.chances import chances_of
 from evaltool.pipeline.checks import Evaluation, Surroundings, all_gates
 from evaltool.pipeline.design_lock import settle
 from evaltool.pipeline.estimates import all_estimates, second_opinion
 from evaltool.pipeline.feasible import other_methods
+from evaltool.pipeline.money import gains_of, investor_of
 from evaltool.pipeline.prepare import plan_refusals, primary_method
 from evaltool.pipeline.uncertainty import covariances, evidence_of, exact_covariances
 from evaltool.reading.lock_file import lock_status
@@ -145,6 +147,9 @@ def assemble(
         second_opinion=findings.opinion,
         gates=findings.gates,
         decision=findings.decision,
+        gains=gains_of(plan, findings.estimates, findings.decision),
+        investor=investor_of(plan, findings.decision),
+        chances=chances_of(plan),
         seed=plan.inference.seed,
         versions={name: importlib.metadata.version(name) for name in LIBRARIES} | {"python": platform.python_version()},
         profile=around.profile,

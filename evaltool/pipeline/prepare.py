@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from evaltool import registry
 from evaltool.errors import Fault, Place, PlanError, did_you_mean
 from evaltool.payment import refusals as payment
+from evaltool.pipeline.money import money_refusals
 from evaltool.records.base import Record
 from evaltool.records.options import parse_options
 from evaltool.records.plan.analysis import Gate, Option, Options, Sensitivity
@@ -34,7 +35,7 @@ class Method:
 
 def plan_refusals(plan: EvaluationPlan) -> tuple[Fault, ...]:
     """Every reason, known before data, why this plan cannot be carried out: methods, options, basis, mechanisms."""
-    faults: list[Fault] = []
+    faults: list[Fault] = [*money_refusals(plan)]
     attempts: tuple[Callable[[EvaluationPlan], object], ...] = (primary_method, _mechanism_terms, _gate_options)
     for attempt in attempts:
         try:

@@ -61,6 +61,8 @@ class EffectPicture:
     """The confidence level as text (``95%``); None when no row has an interval."""
     effect: bool = True
     """False for counts and changes, which have no "no effect" line."""
+    placebos: bool = False
+    """Whether placebos stand in the place of an interval."""
 
 
 def draw_effect(picture: EffectPicture, lang: str) -> Drawing:
@@ -104,7 +106,8 @@ def draw_effect(picture: EffectPicture, lang: str) -> Drawing:
 def _note(picture: EffectPicture, voice: Voice) -> str:
     """What the axis and the bars mean."""
     if picture.level is None:
-        parts = [voice.say("figure.effect_note_bare", {"axis": picture.axis})]
+        bare = "figure.effect_note_placebo" if picture.placebos else "figure.effect_note_bare"
+        parts = [voice.say(bare, {"axis": picture.axis})]
     else:
         parts = [voice.say("figure.effect_note", {"axis": picture.axis, "level": picture.level})]
     parts += [voice.say("figure.effect_note_own")] if any(row.own is not None for row in picture.rows) else []

@@ -17,6 +17,7 @@ from evaltool.reading.lock_file import lock_path, place_new
 from evaltool.records.base import canonical_json
 from evaltool.records.design_lock import DesignLock
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
+from evaltool.records.variation import DESIGN_TABLES
 
 MAX_BYTES = 512 << 20
 SUFFIX = ".design.lock"
@@ -31,7 +32,7 @@ def read_design_lock(plan: EvaluationPlan) -> DesignLock | None:
     """The sealed design beside the plan, or None.
 
     Raises SealError: SEAL_DESIGN_UNREADABLE, SEAL_DESIGN_EDITED (its content is not what was sealed),
-    SEAL_DESIGN_OTHER_PLAN.
+    SEAL_DESIGN_OTHER_PLAN, SEAL_DESIGN_VARIED (a variation since changed what the design rests on).
     """
     path = design_lock_path(plan)
     if not path.exists():
@@ -52,11 +53,26 @@ def read_design_lock(plan: EvaluationPlan) -> DesignLock | None:
         cause = "The locked design was changed by hand: its content does not have the seal it carries."
         fix = "Restore the design lock as it was written."
         raise SealError(Fault("SEAL_DESIGN_EDITED", cause, fix, place))
-    if lock.plan_seal != plan.seal:
+    _refuse_varied(lock, plan, place)
+    if lock.plan_seal not in {plan.seal, *(record.varies for record in plan.variations)}:
         cause = f"The design was locked for another plan: it names seal {lock.plan_seal}, the plan has {plan.seal}."
         fix = "Restore the plan it was locked for; for a new agreed version, lock plan and design again."
         raise SealError(Fault("SEAL_DESIGN_OTHER_PLAN", cause, fix, place))
     return lock
+
+
+def _refuse_varied(lock: DesignLock, plan: EvaluationPlan, place: Place) -> None:
+    """A design that was locked before a variation stands only when the variation left its tables alone."""
+    before = [record.varies for record in plan.variations]
+    since = plan.variations[before.index(lock.plan_seal) :] if lock.plan_seal in before else ()
+    touched = sorted({key.key for record in since for key in record.change if key.table in DESIGN_TABLES})
+    if touched:
+        cause = f"The design was locked before a variation that changes what it rests on: {', '.join(touched)}."
+        fix = (
+            "Move the design lock to a folder of its own and lock the design anew, without outcomes (`evaltool lock "
+            "--design`); until then the payment cannot be decided."
+        )
+        raise SealError(Fault("SEAL_DESIGN_VARIED", cause, fix, place))
 
 
 def write_design_lock(plan: EvaluationPlan, lock: DesignLock) -> Path:

@@ -43,26 +43,30 @@ def lock_path(plan: EvaluationPlan) -> Path:
 
 
 def lock_status(plan: EvaluationPlan) -> LockStatus:
-    """Whether the plan was sealed. Raises SealError when the lock is unreadable or seals another plan."""
+    """Whether the plan was sealed, and the variations since.
+
+    Raises SealError when the lock is unreadable or seals another plan than the one in the file.
+    """
     if plan.path is None or not lock_path(plan).exists():
-        return LockStatus(state="never_locked")
+        return LockStatus(state="never_locked", variations=plan.variations)
     path = lock_path(plan)
     lock = _read(path)
-    if lock.seal != plan.seal:
+    agreed = plan.base
+    if lock.seal != agreed.seal:
         raise SealError(
             Fault(
                 code="SEAL_PLAN_CHANGED",
                 cause=f"The plan was changed after it was locked: the lock holds seal {lock.seal} "
-                f"({lock.plan}, version {lock.version}), the plan has seal {plan.seal} "
-                f"({plan.programme.id}, version {plan.programme.version}).",
-                fix="Restore the agreed plan. If the parties agreed on a change, give the plan a new version, keep the "
-                "old plan and its lock together, and lock the new one.",
+                f"({lock.plan}, version {lock.version}), the plan has seal {agreed.seal} "
+                f"({agreed.programme.id}, version {agreed.programme.version}).",
+                fix="Restore the agreed plan. If the parties agreed on a change, record it with `evaltool vary`; or "
+                "give the plan a new version, keep the old plan and its lock together, and lock the new one.",
                 place=Place(file=path.name),
             )
         )
-    if (lock.plan, lock.version) != (plan.programme.id, plan.programme.version):
+    if (lock.plan, lock.version) != (agreed.programme.id, agreed.programme.version):
         raise SealError(_unreadable(path, "its seal and the plan it names do not belong together"))
-    return LockStatus(state="locked", seal=lock.seal)
+    return LockStatus(state="locked", seal=lock.seal, variations=plan.variations)
 
 
 def write_lock(plan: EvaluationPlan) -> Path:
@@ -72,14 +76,15 @@ def write_lock(plan: EvaluationPlan) -> Path:
     Raises SealError when another seal is there, when the lock cannot be read, or when it cannot be written.
     """
     path = lock_path(plan)
-    lock = Lock(plan=plan.programme.id, version=plan.programme.version, seal=plan.seal)
+    agreed = plan.base
+    lock = Lock(plan=agreed.programme.id, version=agreed.programme.version, seal=agreed.seal)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.write_bytes(canonical_json(lock))
         try:
             place_new(part, path)
         except FileExistsError:
-            _same_or_refused(path, plan)
+            _same_or_refused(path, agreed)
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from evaltool.errors import Fault, Place, PlanError
+from evaltool.errors import Fault, Place, PlanError, SealError
 from evaltool.reading.plan_rules import broken_rules
 from evaltool.reading.plan_words import faults_of
 from evaltool.reading.toml_lines import KeyPath, index_lines, line_of, spelled
+from evaltool.reading.variation_files import varied
 from evaltool.records.base import tuples
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
 
@@ -24,15 +25,20 @@ MAX_BYTES = 1_000_000
 
 
 def read_plan(path: Path | str) -> EvaluationPlan:
-    """The plan in the TOML file at ``path``; it remembers its path.
+    """The plan in the TOML file at ``path``, with every variation beside it; it remembers its path.
 
     Raises PlanError with every fault found: unreadable file, syntax, unknown and missing keys, wrong values and
-    contradictions between tables, each with its line.
+    contradictions between tables, each with its line; SealError when the plan is in order and its variations are not.
     """
     plan, faults = plan_faults(path)
     if plan is None or faults:
-        raise PlanError(faults)
+        raise (SealError if plan is None and _only_seals(faults) else PlanError)(faults)
     return plan
+
+
+def _only_seals(faults: Iterable[Fault]) -> bool:
+    """Whether all that is wrong is what was sealed."""
+    return all(fault.code.startswith("SEAL_") for fault in faults)
 
 
 def plan_faults(path: Path | str) -> tuple[EvaluationPlan | None, tuple[Fault, ...]]:
@@ -48,6 +54,19 @@ def plan_faults(path: Path | str) -> tuple[EvaluationPlan | None, tuple[Fault, .
     except (RecursionError, ValueError) as error:
         return None, (_syntax(f"{type(error).__name__}: the document cannot be read", file.name),)
     index = index_lines(text)
+    plan, faults = document_faults(document, file)
+    if plan is None or faults:
+        return plan, place_faults(faults, index, file.name)
+    try:
+        plan = varied(plan, document, file)
+    except SealError as error:
+        return None, error.faults
+    faults = broken_rules(plan, set(EvaluationPlan.model_fields)) if plan.variations else []
+    return plan, place_faults(faults, index, file.name)
+
+
+def document_faults(document: dict[str, object], file: Path) -> tuple[EvaluationPlan | None, list[Fault]]:
+    """The plan a TOML document states, or None, and every fault found; no variation is applied, no line is known."""
     faults = _not_finite(document)
     told = {fault.place.key for fault in faults}
     tables, more = _tables(document)
@@ -58,8 +77,7 @@ def plan_faults(path: Path | str) -> tuple[EvaluationPlan | None, tuple[Fault, .
     partial = plan
     if partial is None:  # valid tables only; rules look at no other
         partial = EvaluationPlan.model_construct(None, **tables)  # type: ignore[arg-type]  # not every table is there
-    faults += broken_rules(partial, set(tables))
-    return plan, place_faults(faults, index, file.name)
+    return plan, faults + broken_rules(partial, set(tables))
 
 
 def place_faults(faults: Iterable[Fault], index: Mapping[KeyPath, int], file: str) -> tuple[Fault, ...]:
@@ -79,6 +97,17 @@ def place_faults(faults: Iterable[Fault], index: Mapping[KeyPath, int], file: st
         for fault in faults
     ]
     return tuple(sorted(placed, key=lambda fault: fault.place.line or 0))
+
+
+def plan_document(path: Path) -> dict[str, object]:
+    """The TOML document at ``path``, decimals exact. Raises PlanError as ``read_plan``."""
+    text, fault = _text(path)
+    if text is None:
+        raise PlanError(fault)
+    try:
+        return tomllib.loads(text, parse_float=_decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise PlanError(_syntax(str(error), path.name)) from None
 
 
 def plan_lines(path: Path | str) -> Mapping[KeyPath, int]:

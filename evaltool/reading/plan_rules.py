@@ -14,6 +14,7 @@ from decimal import Decimal
 from evaltool.errors import Fault, Place
 from evaltool.reading.plan_data_rules import DATA_RULES
 from evaltool.reading.plan_faults import known_outcome, order, repeated
+from evaltool.reading.plan_money_rules import MONEY_RULES
 from evaltool.reading.plan_payment_rules import PAYMENT_RULES
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
 
@@ -33,7 +34,7 @@ def broken_rules(plan: EvaluationPlan, present: AbstractSet[str]) -> list[Fault]
     """Every fault of the rules whose tables are all in ``present``; the other tables of ``plan`` are not looked at."""
     rules = [
         *RULES,
-        *(PlanRule(frozenset(needs), faults) for needs, faults in (*DATA_RULES, *PAYMENT_RULES)),
+        *(PlanRule(frozenset(needs), faults) for needs, faults in (*DATA_RULES, *PAYMENT_RULES, *MONEY_RULES)),
     ]
     return [fault for rule in rules if rule.needs <= present for fault in rule.faults(plan)]
 

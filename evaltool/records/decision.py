@@ -58,6 +58,7 @@ TEXT_VALUES = frozenset(
         *("rule", "mechanism", "outcome", "basis", "cohort", "specification", "kind", "operator"),
         *("mode", "tier", "reason", "reasons", "detail", "action", "payer", "level", "manifest", "assumption"),
         *("as_of", "decide_from", "mature_from", "purpose", "state", "seal", "names", "fallback", "why"),
+        *("by", "tranche"),
     }
 )
 """Names of values that are words, so that a rule called 2026 stays a word; other texts are read as figures."""

@@ -31,8 +31,8 @@ class GateResult(Record):
     sentence: Words
     reason: Reason | None = None
     """Reason code this gate contributes when it does not pass."""
-    source: Text
-    """Where the default threshold comes from."""
+    source: Words
+    """Where the default threshold comes from, in both report languages."""
     overridden: bool = False
     """True when the contract changed the default; the report prints it."""
     evidence: dict[str, Json] = Field(default_factory=dict)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from evaltool.records.base import Record, Slug, Text
+from evaltool.records.base import Record, Slug, Text, Words
 from evaltool.records.design import Design
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.evidence import EstimateKey
@@ -131,7 +131,8 @@ class GatePlugin:
     options: type[Record]
     default_on: bool
     """False for gates that run only when a contract names them."""
-    source: str
+    source: Words
+    """Where the default threshold comes from, in both report languages."""
     applies: Callable[[Capabilities, EvaluationPlan], tuple[str, str] | None]
     check: Callable[[GateContext], GateResult]
     families: tuple[str, ...] | None = None

@@ -12,6 +12,7 @@ from evaltool.records.decision import Decision
 from evaltool.records.design import DesignSummary
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.evidence import ALL, PRIMARY, EstimateKey
+from evaltool.records.gains import BudgetGains, Chances, InvestorReturn
 from evaltool.records.gate import GateResult
 from evaltool.records.ledger import Ledger
 from evaltool.records.lock import LockStatus
@@ -71,6 +72,12 @@ class Run(Record):
     seed: int
     versions: dict[str, str]
     profile: NumericProfile
+    gains: BudgetGains | None = None
+    """What every level of government gains by the effects; None where the plan prices none."""
+    investor: InvestorReturn | None = None
+    """What investors get of a decided payment; None without ``[investment]`` and before a decision."""
+    chances: Chances | None = None
+    """How probable each payment was beforehand; None where the plan states neither belief nor expectation."""
     sign_offs: tuple[SignOff, ...] = ()
     """Recorded judgements on checks that asked for one, in the order of the acts; the decision takes them in."""
 

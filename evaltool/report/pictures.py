@@ -98,6 +98,7 @@ def effect_picture(telling: Telling) -> EffectPicture | None:
         scale=telling.scale,
         level=level if any(row.lower is not None for row in rows) else None,
         effect=headline.kind != "verified_count" and not headline.is_share,
+        placebos=headline.absent == "SYNTHETIC_CONTROL",
     )
 
 
@@ -220,9 +221,11 @@ def _verdict(telling: Telling, alternative: Alternative) -> Verdict:
 
 
 def alternative_title(telling: Telling, alternative: Alternative) -> str:
-    """A basis in words, or a specification by the plan's own title."""
+    """A basis in words, a specification by the plan's own title, another method by its name."""
     if alternative.kind == "basis":
         return telling.name_of("basis_short", alternative.name)
+    if alternative.kind == "estimator":
+        return telling.say("figure.bases_method", {"method": telling.name_of("method", alternative.name)})
     return specification_title(telling, alternative.name)
 
 

@@ -190,7 +190,7 @@ CASES: list[tuple[str, str, str, str]] = [
         'outcome = "y"',
     ),
     ("[estimand]", '[estimand]\ndenominator = "baseline"', "PLAN_NEEDLESS_DENOMINATOR", 'denominator = "baseline"'),
-    ('id = "main"', 'id = "main"\nbasis = "probability"', "PLAN_BASIS_NOT_AVAILABLE", 'basis = "probability"'),
+    ('id = "main"', 'id = "main"\nbasis = "probable"', "PLAN_NOT_ALLOWED", 'basis = "probable"'),
     (
         'name = "few_clusters"',
         'name = "few_clusters"\nconsequence = "review"',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaltool import registry
+from evaltool.payment.trace import TRACE_KEYS
 from evaltool.records.evidence import EstimateKey, Evidence
 from evaltool.records.mechanism import MechanismResult, RuleRequest
 from evaltool.records.options import parse_options
@@ -46,35 +48,88 @@ EXAMPLES: dict[str, dict[str, Option]] = {
         "pooled_amount": Decimal(25),
         "equal_weights": True,
     },
+    "person_tariff": {
+        "prices": ({"outcome": "y", "price": Decimal(100)}, {"outcome": "z", "price": Decimal(10), "once": True}),
+        "person_cap": Decimal(105),
+        "cap": Decimal(200),
+    },
+    "net_units": {"price": Decimal(100), "expected_rate": "1/40", "cap": Decimal(1000)},
+    "shared_savings": {
+        "share": Decimal("0.5"),
+        "savings": ({"payer": "Kommune", "price": Decimal(300)}, {"outcome": "z", "price": Decimal(200)}),
+        "people": 40,
+        "cap": Decimal(1000),
+    },
+    "weighted_composite": {
+        "components": (
+            {"outcome": "y", "weight": Decimal("0.8"), "target": Decimal("0.2"), "ratio_cap": Decimal("1.5")},
+            {"outcome": "z", "weight": Decimal("0.2"), "target": Decimal("0.1"), "ratio_cap": Decimal("1.5")},
+        ),
+        "amount": Decimal(100),
+    },
+    "blended_estimators": {
+        "blend": (
+            {"specification": "primary", "weight": Decimal("0.8")},
+            {"specification": "other", "weight": Decimal("0.2")},
+        ),
+        "tiers": ({"from": Decimal("0.05"), "amount": Decimal(10)}, {"from": Decimal("0.1"), "amount": Decimal(25)}),
+    },
+    "volume_tiers": {
+        "steps": ({"up_to": Decimal("0.1"), "price": Decimal(100)}, {"up_to": Decimal(500), "price": Decimal(60)}),
+        "routes": ({"outcome": "y"}, {"outcome": "z", "maximum_share": Decimal("0.25")}),
+        "cap": Decimal(1000),
+    },
+    "hurdle": {"of": "part", "threshold": Decimal("0.05")},
+    "net_of_offsets": {"of": "part", "offsets": ({"why": "paid by another contract", "amount": Decimal(3)},)},
+    "interim_true_up": {"of": "part", "interim_share": Decimal("0.75"), "final_from": date(2026, 1, 1)},
+    "waterfall": {"of": "part", "principal": Decimal(20), "return_cap": Decimal("0.1")},
+    "sum_of": {"of": ("part", "twin")},
+    "smallest_of": {"of": ("part", "twin")},
+    "largest_of": {"of": ("part", "twin")},
+    "all_of": {"of": ("part", "twin")},
 }
+PARTS = {"part": "piecewise_linear", "twin": "step_tiers"}
+"""The rules that rules of rules are made of here."""
 """One set of terms per mechanism; a new mechanism adds its own line here."""
 NAMES = sorted(registry.mechanism_names())
 COHORTS = ("first", "second")
 POINTS = st.decimals(min_value=Decimal("-0.5"), max_value=Decimal("0.9"), places=5)
 
 
-def pay(name: str, point: Decimal, *, inclusive: bool = True, lower: Decimal | None = None) -> MechanismResult:
-    """What the mechanism pays when the figure (of every cohort, where it tests cohorts) is ``point``."""
-    plugin = registry.mechanism(name)
-    per_cohort = plugin.per_cohort
-    evidence = tuple(
-        Evidence(
-            key=EstimateKey(outcome="y", cohort=cohort),
-            kind="verified_count" if plugin.uses == "count" else "effect",
-            point=point,
-            lower=lower,
-            is_exact=True,
-        )
-        for cohort in (COHORTS if per_cohort else ("all",))
+def figure(outcome: str, point: Decimal, lower: Decimal | None, **key: str) -> Evidence:
+    """One estimate, counted or not."""
+    return Evidence(
+        key=EstimateKey(outcome=outcome, **key),
+        kind="effect",
+        point=point,
+        lower=lower,
+        is_exact=True,
+        units=1,
+        counts=(point, point),
     )
-    rule = Rule(id="r", mechanism=name, outcome="y", inclusive=inclusive)
+
+
+def pay(
+    name: str, point: Decimal, *, inclusive: bool = True, lower: Decimal | None = None, as_of: date = date(2026, 6, 30)
+) -> MechanismResult:
+    """What the mechanism pays when every figure (of every cohort, outcome, specification and part) is ``point``."""
+    plugin = registry.mechanism(name)
+    cohorts = COHORTS if plugin.per_cohort else ("all",)
+    rule = Rule(id=name, mechanism=name, outcome="y", inclusive=inclusive)
     return plugin.pay(
         RuleRequest(
             rule=rule,
             terms=parse_options(plugin.terms, EXAMPLES[name], "terms"),
             basis="point_estimate" if lower is None else "lower_bound",
-            evidence=evidence,
-            cohorts=COHORTS if per_cohort else (),
+            evidence=tuple(figure("y", point, lower, cohort=cohort) for cohort in cohorts),
+            cohorts=COHORTS if plugin.per_cohort else (),
+            outcomes={outcome: figure(outcome, point, lower) for outcome in ("y", "z")},
+            specifications={one: figure("y", point, lower, specification=one) for one in ("primary", "other")},
+            parts={}
+            if name in PARTS.values()
+            else {id_: pay(part, point, inclusive=inclusive, lower=lower) for id_, part in PARTS.items()},
+            payers=("Kommune", "Region"),
+            as_of=as_of,
         )
     )
 
@@ -127,8 +182,24 @@ def test_the_stated_maximum_is_what_a_very_large_effect_pays(name: str) -> None:
     plugin = registry.mechanism(name)
     stated = plugin.maximum(parse_options(plugin.terms, EXAMPLES[name], "terms"))
     huge = pay(name, Decimal(100_000))
-    assert stated is not None
-    assert huge.amount == huge.maximum == stated
+    assert huge.maximum is not None
+    assert huge.amount == huge.maximum
+    assert stated == huge.maximum or (stated is None and "of" in EXAMPLES[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(point=POINTS)
+def test_payers_and_offsets_are_parts_of_the_amount(name: str, point: Decimal) -> None:
+    result = pay(name, point)
+    assert 0 <= result.offset <= result.amount
+    assert all(owed >= 0 for owed in result.by_payer.values())
+    assert sum(result.by_payer.values(), Decimal(0)) <= result.amount + Decimal("1e-30")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(point=POINTS)
+def test_a_trace_step_holds_what_its_key_promises(name: str, point: Decimal) -> None:
+    assert all(tuple(step.values) == TRACE_KEYS[step.key] for step in pay(name, point).trace)
 
 
 @pytest.mark.parametrize("name", NAMES)

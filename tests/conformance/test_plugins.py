@@ -26,7 +26,12 @@ ALL = [(family, name) for family, (names, *_) in FAMILIES.items() for name in na
 EXPECTED = {
     "estimator": {
         "counterfactual.synthetic_control",
+        "did.event_study",
         "did.group_time",
+        "did.imputation",
+        "did.sun_abraham",
+        "did.two_stage",
+        "did.twfe",
         "did.two_by_two",
         "measured.change",
         "measured.share",
@@ -165,7 +170,10 @@ def test_an_estimators_options_have_defaults_except_what_only_a_plan_can_know(na
 @pytest.mark.parametrize("name", registry.gate_names())
 def test_a_gate_states_its_source_and_runs_without_options(name: str) -> None:
     gate = registry.gate(name)
-    assert len(gate.source.split()) >= 3
+    for said in (gate.source.da, gate.source.en):
+        assert said is not None
+        assert len(said.split()) >= 3
+    assert gate.source.da != gate.source.en
     assert gate.consequence in {"block", "review", "stop"}
     gate.options.model_validate({})
 

@@ -234,7 +234,7 @@ def _gate(name: str, verdict: str, statistic: float | None, threshold: float | N
         "threshold": threshold,
         "unit": Words(da="enheder", en="units"),
         "sentence": Words(da="Kontrollen er udført som aftalt.", en="The check was carried out as agreed."),
-        "source": "Contract, annex 3",
+        "source": Words(da="Aftalen, bilag 3", en="Contract, annex 3"),
         **more,
     }
     return GateResult.model_validate(raw)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from evaltool.cli.linter import marked
 from evaltool.cli.main import main
 from evaltool.cli.new import new
 
@@ -218,3 +220,75 @@ def test_numbers_no_contract_states(
     exit_code, found = checked(capsys, str(plan))
     assert exit_code == 2
     assert {(f["code"], f["place"]["line"]) for f in found["faults"]} == {(code, line_of(plan, new))}  # type: ignore[index]
+
+
+def test_a_finding_shows_the_line_and_marks_the_value(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(plan, ('level = "0.95"', 'level = "0.05"  # as agreed'))
+    assert main(["check", str(plan)]) == 2
+    number = line_of(plan, 'level = "0.05"')
+    first, cause, line, below, fix, *_ = capsys.readouterr().err.splitlines()
+    assert first == f"plan.toml:{number}: error PLAN_BAD_VALUE  inference.level"
+    assert cause.startswith("  ")
+    assert line == f'  {number} | level = "0.05"  # as agreed'
+    assert below == f"  {' ' * len(str(number))} |         ^^^^^^"
+    assert fix.startswith("  fix: ")
+
+
+def test_what_is_missing_marks_the_table_it_is_missing_in(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(plan, ('direction = "increase"\n', ""))
+    assert main(["check", str(plan)]) == 2
+    shown = capsys.readouterr().err.splitlines()
+    number = line_of(plan, "[[outcome]]")
+    assert f"  {number} | [[outcome]]" in shown
+    assert f"  {' ' * len(str(number))} | ^^^^^^^^^^^" in shown
+
+
+def test_findings_are_flat_for_other_programs(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(plan, ('share = "0.60"', 'share = "0.50"'), ('verifier = "Say who vouches for the figures."\n', ""))
+    code, found = checked(capsys, str(plan))
+    assert code == 2
+    rows = {str(row["code"]): row for row in found["findings"]}
+    assert set(rows["PLAN_SHARES_NOT_ONE"]) == {
+        *("code", "severity", "file", "line", "key", "cause", "fix", "suggestion"),
+    }
+    assert (rows["PLAN_SHARES_NOT_ONE"]["severity"], rows["PLAN_SHARES_NOT_ONE"]["file"]) == ("error", "plan.toml")
+    assert rows["PLAN_SHARES_NOT_ONE"]["line"] == line_of(plan, "[[parties.authorities]]")
+    doubt = rows["LINT_NO_VERIFIER"]
+    assert (doubt["severity"], doubt["key"]) == ("warning", "outcome[0].verifier")
+    assert doubt["line"] == line_of(plan, "[[outcome]]")
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "below"),
+    [
+        ("cap = 5", "payment.cap", "      ^"),
+        ('  on = ["N_MIN"]', "fallback[0].on[0]", "       ^^^^^^^^^"),
+        ("terms = { cap = 5, price = 2 }", "payment.rule[0].terms.price", "                   ^^^^^"),
+        ("[[outcome]]", "outcome[0].verifier", "^^^^^^^^^^^"),
+        ("recap = 5", "payment.cap", "^^^^^^^^^"),
+        ("x = 1", None, "^^^^^"),
+        ("cap = " + "9" * 200, "payment.cap", " " * 6 + "^" * 104),
+        ("cap = ", "payment.cap", "     ^"),
+    ],
+)
+def test_what_is_marked(line: str, key: str | None, below: str) -> None:
+    shown, under = marked(line, key)
+    assert under == below
+    assert len(shown) <= 110
+
+
+def test_colours_are_for_terminals_only(
+    plan: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(plan, ('verifier = "Say who vouches for the figures."\n', ""))
+    main(["check", str(plan)])
+    plain = capsys.readouterr().out
+    assert "\x1b" not in plain
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("evaltool.cli.linter.on_terminal", lambda _beside: True)
+    main(["check", str(plan)])
+    coloured = capsys.readouterr().out
+    assert "\x1b[" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain

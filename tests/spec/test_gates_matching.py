@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -14,13 +13,11 @@ import pytest
 from gate_world import ask, can, design, estimate, relative, rule, why_not
 from gate_world import plan as any_plan
 from matched_worlds import built, cross_section, estimated, panel_of
-from scipy import optimize, stats
 
 from evaltool import registry
 from evaltool.designs.matching import nearest
 from evaltool.errors import PlanError
 from evaltool.estimators.weighted import difference
-from evaltool.gates._wwc import CAUTIOUS, OPTIMISTIC, boundary
 from evaltool.records.design import BalanceRow, Design, MatchSummary
 from evaltool.records.estimate import Counts, Estimate, Relative
 from evaltool.records.evidence import EstimateKey
@@ -309,6 +306,19 @@ def test_a_difference_that_cannot_be_standardised_is_not_judged() -> None:
     assert text(found).startswith("age does not vary")
 
 
+def test_a_column_is_called_what_the_plan_calls_it() -> None:
+    labelled = {"name": "age", "role": "covariate", "type": "integer", "label": {"da": "Alder (år)", "en": "Age"}}
+    told = plan(data={"source": "csv", "path": "a.csv", "column": [labelled]})
+    found = on("balance", plan=told, design=matched(balance=(row(smd=0.3),)))
+    assert "i 'Alder (år)', mere end 0,25" in found.sentence.in_language("da")
+    assert "in 'Age', more than 0.25" in text(found)
+    assert "in 'income', more" in text(on("balance", plan=told, design=matched(balance=(row("income", 0.3),))))
+    score = on("balance", plan=told, design=matched(balance=(row("propensity score", 0.3, kind="score"),)))
+    assert "i 'propensity-score', mere" in score.sentence.in_language("da")
+    still = on("balance", plan=told, design=matched(balance=(row(smd=None),)))
+    assert still.sentence.in_language("da").startswith("Alder (år) varierer ikke")
+
+
 def test_balance_tells_the_whole_table_and_counts_what_is_noted() -> None:
     rows = (row(smd=0.11), row("income", 0.1), row("sex", 0.24, kind="binary"))
     found = on("balance", plan=adjusting("age", "income", "sex"), design=matched(balance=rows))
@@ -507,60 +517,6 @@ def test_in_a_panel_the_treated_are_those_who_start_within_it() -> None:
     assert (found.evidence["kept_treated"], found.evidence["kept_comparison"]) == (1, 2)
     timeless = frameless(unit=[1, 2], first_treated=[2.0, math.inf])
     assert on("attrition", panel=timeless).evidence["kept_treated"] == 1
-
-
-def test_the_boundaries_fall_and_the_cautious_one_lies_inside() -> None:
-    assert (len(CAUTIOUS), len(OPTIMISTIC)) == (58, 66)
-    assert all(Decimal(c) < Decimal(o) for c, o in zip(CAUTIOUS, OPTIMISTIC, strict=False))
-    for table in (CAUTIOUS, OPTIMISTIC):
-        falling = [Decimal(x) for x in table[10:]]
-        assert falling == sorted(falling, reverse=True)
-
-
-@pytest.mark.parametrize(
-    ("overall", "cautious", "optimistic"),
-    [
-        (Fraction(0), "0.057", "0.1"),
-        (Fraction(1, 5), "0.054", "0.1"),
-        (Fraction(18, 88), "0.053", "0.099"),  # 20.45 per cent: the lower of 20 and 21
-        (Fraction(1, 200), "0.057", "0.1"),  # rising there: the lower is the left one
-        (Fraction(57, 100), "0", "0.021"),
-        (Fraction(571, 1000), None, "0.019"),
-        (Fraction(65, 100), None, "0.003"),
-        (Fraction(66, 100), None, None),
-        (Fraction(1), None, None),
-    ],
-)
-def test_boundary(overall: Fraction, cautious: str | None, optimistic: str | None) -> None:
-    assert boundary(CAUTIOUS, overall) == (None if cautious is None else Fraction(cautious))
-    assert boundary(OPTIMISTIC, overall) == (None if optimistic is None else Fraction(optimistic))
-
-
-def bias_bound(overall: float, alphas: Sequence[float]) -> float:
-    """Difference in attrition, in points, at which Deke & Chiang's bias is 0.05 standard deviations.
-
-    An arm that keeps a share P of the highest on a latent normal variable of which the outcome holds α has a mean of
-    α·φ(Φ⁻¹(1 − P))/P; the bias is the difference of the two arms' means.
-    """
-
-    def mean(kept: float) -> float:
-        return float(stats.norm.pdf(stats.norm.ppf(1 - kept)) / kept)
-
-    def over(d: float) -> float:
-        return alphas[0] * mean(1 - overall - d / 2) - alphas[1] * mean(1 - overall + d / 2) - 0.05
-
-    return 100 * float(optimize.brentq(over, 0.0, min(2 * overall, 2 * (1 - overall)) - 1e-9))
-
-
-@pytest.mark.parametrize(
-    ("table", "alphas", "last"), [(CAUTIOUS, (0.4084, 0.3536), 56), (OPTIMISTIC, (0.2496, 0.2037), 64)]
-)
-def test_the_boundaries_are_those_of_the_model_behind_them(
-    table: Sequence[str], alphas: Sequence[float], last: int
-) -> None:
-    """Every entry lies within 0.1 points of one curve of the model: no slip of a digit. The two α were fitted."""
-    worst = max(abs(bias_bound(a / 100, alphas) - float(table[a])) for a in range(8, last))
-    assert worst < 0.1
 
 
 # linkage --------------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ def test_the_answer_itself_refuses_a_number_that_is_none(statistic: float, thres
     words = Words(en="x")
     found = answer(
         context,
-        Measure(name="g", reason="N_MIN", statistic=words, unit=words, source="s"),
+        Measure(name="g", reason="N_MIN", statistic=words, unit=words, source=words),
         Finding(
             verdict="PASS",
             sentence=words,

@@ -75,6 +75,7 @@ def test_the_last_paid_outcome_decides() -> None:
     whole = plan([rule(), rule(id="r2", outcome="wellbeing")], outcome=[outcome(), late, unpaid])
     found = ask("data_maturity", plan=whole, as_of=date(2026, 12, 30))
     assert (found.verdict, found.evidence["outcome"]) == ("FAIL", "wellbeing")
+    assert f"'{late['title']['en']}'" in found.sentence.in_language("en")  # type: ignore[index] - a raw table
     assert "31.12.2026" in found.sentence.in_language("da")
     assert "1 dag før" in found.sentence.in_language("da")
 

@@ -16,9 +16,7 @@ from evaltool.records.plan.evaluation_plan import EvaluationPlan
 CLEAN_OUTCOME = outcome(
     definition={"en": "all recorded days of absence"}, verifier="the auditor", matures_on="2026-01-15"
 )
-FALLBACK = [
-    {"on": ["N_MIN", "PLACEBO_FAIL", "FEW_CLUSTERS", "DISCLOSURE_BLOCK", "PRETREND_REVIEW"], "action": "expert"}
-]
+FALLBACK = [{"on": ["N_MIN", "PLACEBO_FAIL", "FEW_CLUSTERS", "DISCLOSURE_BLOCK", "PRETREND_REVIEW"], "action": "hold"}]
 LOWER = rule(basis="lower_bound")
 
 
@@ -35,7 +33,13 @@ def people(**other: object) -> dict[str, object]:
 
 def clean(**changes: object) -> EvaluationPlan:
     """A plan without findings, with changes."""
-    tables: dict[str, object] = {"outcome": [CLEAN_OUTCOME], "fallback": FALLBACK, "rules": [LOWER], **changes}
+    tables: dict[str, object] = {
+        "outcome": [CLEAN_OUTCOME],
+        "fallback": FALLBACK,
+        "rules": [LOWER],
+        "sensitivity": [{"id": "otherwise", "options": {"anticipation": 1}}],
+        **changes,
+    }
     stated = tables.pop("rules")
     return plan(stated if isinstance(stated, list) else None, **tables)
 
@@ -376,7 +380,7 @@ def test_unknown_methods_and_malformed_terms_are_faults_elsewhere_and_lint_goes_
 
 
 def test_other_gates_and_options_and_unknown_methods_say_nothing_about_sizes() -> None:
-    gates = [{"name": "few_clusters", "options": {"minimum_treated": 99}, "reason": "x"}]
+    gates = [{"name": "few_clusters", "options": {"minimum_treated": 99}, "reason": "x", "signed_by": "all"}]
     assert codes(clean(population=people(target_n=60), gate=gates)) == []
     unknown = clean(population=people(target_n=1), estimator={"method": "did.nothing"})
     assert "LINT_MINIMUM_ABOVE_TARGET" not in codes(unknown)

@@ -37,12 +37,13 @@ SETTLED = [
     (None, {"previous": [PAID | {"amount": "1000"}]}, "PAY_FULL", "1000", "0", ["NET_ZERO_AFTER_OFFSET"]),
     (
         None,
-        {"previous": [PAID | {"amount": "1001"}]},
+        {"previous": [PAID | {"amount": "1001"}], "clawback": "agreed"},
         "PAY_FULL",
         "1000",
         "0",
         ["NET_ZERO_AFTER_OFFSET", "CLAWBACK_DUE"],  # 1 was paid too much; nothing negative is paid
     ),
+    (None, {"previous": [PAID | {"amount": "1001"}]}, "PAY_FULL", "1000", "0", ["NET_ZERO_AFTER_OFFSET"]),  # kept
     (
         None,
         {"offset": "300", "previous": [PAID | {"amount": "400"}, {"manifest": "b" * 64, "amount": "200"}]},
@@ -53,7 +54,7 @@ SETTLED = [
     ),
     (
         None,
-        {"offset": "700", "previous": [PAID | {"amount": "400"}]},
+        {"offset": "700", "previous": [PAID | {"amount": "400"}], "clawback": "agreed"},
         "PAY_FULL",
         "1000",
         "0",
@@ -71,8 +72,12 @@ def test_settlement(row: tuple[str | None, Mapping[str, object], State, str, str
     assert sum(p.amount for p in decision.per_payer) == decision.amount
 
 
-def test_a_missed_trigger_after_an_early_payment_claws_back() -> None:
-    decision = decide(ask(plan(payment={"previous": [PAID | {"amount": "400"}]}), seen("0.01")))
+def test_a_missed_trigger_after_an_early_payment_claws_back_only_where_that_was_agreed() -> None:
+    kept = decide(ask(plan(payment={"previous": [PAID | {"amount": "400"}]}), seen("0.01")))
+    assert (kept.state, kept.amount, kept.flags) == ("NO_PAYMENT", 0, ())
+    assert next(s.values for s in kept.trace if s.key == "kept")["excess"] == 400
+    terms = {"previous": [PAID | {"amount": "400"}], "clawback": "agreed"}
+    decision = decide(ask(plan(payment=terms), seen("0.01")))
     assert (decision.state, decision.amount, decision.flags) == ("NO_PAYMENT", 0, ("CLAWBACK_DUE",))
     found = next(s.values for s in decision.trace if s.key == "clawback")
     assert found == {"paid": Decimal(400), "entitlement": Decimal(0), "excess": Decimal(400)}

@@ -278,7 +278,7 @@ ABSENCES = [
     ("step_tiers", RIKERS, (seen("0.1"),), {"basis": "lower_bound"}, "no_lower_bound"),
     ("binary_threshold", DUO, (seen("0.1"),), {"basis": "significant_and_point"}, "no_lower_bound"),
     ("unit_tariff", {"price": "1"}, (counted("4"),), {"basis": "lower_bound"}, "no_lower_bound"),
-    ("step_tiers", RIKERS, (seen("0.1"),), {"basis": "probability"}, "basis_not_supported"),
+    ("step_tiers", RIKERS, (seen("0.1"),), {"basis": "probability"}, "no_posterior"),
     ("cohort_then_pooled", POOL, (seen("0.1"),), {}, "cohorts_not_planned"),
     ("cohort_then_pooled", POOL, (seen("0.1", cohort="c2"),), {"cohorts": ("c1", "c2")}, "cohort_missing"),
     (
@@ -380,7 +380,9 @@ def test_top_and_thresholds(
 @pytest.mark.parametrize("mechanism", sorted(registry.mechanism_names()))
 def test_terms_of_another_mechanism_are_a_programming_error(mechanism: str) -> None:
     with pytest.raises(TypeError, match="given to a mechanism"):
-        registry.mechanism(mechanism).maximum(Record())
+        registry.mechanism(mechanism).pay(
+            RuleRequest(rule=Rule(id="r", mechanism=mechanism), terms=Record(), basis="point_estimate", evidence=())
+        )
 
 
 def test_significance_asks_for_a_lower_bound_above_zero() -> None:

@@ -350,8 +350,8 @@ def test_donor_weights_add_up_to_one_hundred_per_cent() -> None:
 def test_placebos_say_the_rank_and_how_small_p_could_be() -> None:
     text = prose(run_of("homelessness"), "placebos")
     assert "number 1 of 41" in text
-    assert "p = 0.024" in text
-    assert "cannot be smaller than 0.024" in text
+    assert "p =\u00a00.024" in text
+    assert "With 40 placebos p cannot be smaller than 1/41 = 0.024" in text
     spaghetti, ratios = figures(run_of("homelessness"), "placebos")
     assert len(spaghetti.data.rows) == len(ratios.data.rows) == 41
     assert ratios.data.rows[0][0] == "Sundvang"

@@ -52,7 +52,7 @@ def gate(name: str, figures: tuple[float | None, float | None], unit: Words, **c
         threshold=threshold,
         unit=unit,
         sentence=Words(da="Sætning.", en="Sentence."),
-        source="Source",
+        source=Words(da="Kilde", en="Source"),
     ).model_copy(update=changes)
 
 
@@ -275,3 +275,23 @@ def test_another_date_than_the_plans_stands_in_the_record_and_nothing_otherwise(
     told = determination_of(otherwise_dated())["deviations"]
     assert told == [{"key": "governance.as_of", "agreed": "2025-01-20", "used": "2025-02-01"}]
     assert "deviations" not in determination_of(RUNS["school"]())
+
+
+@pytest.mark.parametrize("lang", ["da", "en"])
+def test_every_threshold_has_its_source_in_the_readers_language(lang: str) -> None:
+    """The second table of the section: check, figure, consequence, source."""
+    run = RUNS["school"]()
+    tables = [block for block in build_section("checks", run, lang).blocks if isinstance(block, Table)]
+    printed = {row[0]: row[3] for row in tables[1].rows}
+    telling = Telling(run, lang)
+    expected = {telling.name_of("gate", gate.name): gate.source.in_language(lang) for gate in run.gates}
+    assert printed == expected
+    other = {gate.source.in_language("en" if lang == "da" else "da") for gate in run.gates}
+    assert not other & set(printed.values())
+
+
+def test_the_machine_record_cites_in_english() -> None:
+    run = RUNS["school"]()
+    gates = determination_of(run)["gates"]
+    assert isinstance(gates, list)
+    assert [gate["source"] for gate in gates if isinstance(gate, dict)] == [gate.source.en for gate in run.gates]

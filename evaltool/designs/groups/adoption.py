@@ -39,6 +39,13 @@ from evaltool.records.plugins import DesignPlugin, DesignRequest
 
 MEMBERS = 1000
 NAME = "groups.adoption"
+COMPARISONS = {
+    "did.two_by_two": "never_treated",
+    "did.sun_abraham": "never_treated",
+    "did.twfe": "everybody",
+    "did.event_study": "everybody",
+}
+"""Comparison of methods that have no option for it."""
 
 
 class AdoptionOptions(Record):
@@ -91,7 +98,7 @@ def _comparison(request: DesignRequest) -> str:
     stated = request.plan.estimator.options.get("control_group")
     if isinstance(stated, str):
         return stated
-    return "never_treated" if request.plan.estimator.method == "did.two_by_two" else "not_yet_treated"
+    return COMPARISONS.get(request.plan.estimator.method, "not_yet_treated")
 
 
 def _check(panel: Panel, roster: pd.DataFrame) -> None:

@@ -68,7 +68,7 @@ def arrange(request: EstimationRequest, anticipation: int, covariates: tuple[str
     order = np.argsort(start, kind="stable")
     order = order[seen_untreated[order]]
     if not bool(np.any(np.isfinite(start[order]))):
-        raise _nobody_treated(bool(np.any(np.isfinite(start))))
+        raise nobody_treated(bool(np.any(np.isfinite(start))))
     starts, counts = np.unique(start[order], return_counts=True)
     weights = frame["weight"].to_numpy(dtype=np.float64)[::size] if "weight" in frame else np.ones(units.shape[0])
     outcome = frame[f"y.{request.outcome.id}"].to_numpy(dtype=np.float64).reshape(-1, size)
@@ -110,7 +110,7 @@ def _balanced_units(frame: pd.DataFrame, periods: IntArray) -> pd.Series[int] | 
     return rows
 
 
-def _nobody_treated(always: bool) -> RunError:
+def nobody_treated(always: bool) -> RunError:
     """The refusal when no unit starts within the data after having been seen untreated."""
     cause = (
         "Everybody treated is treated from the first period on: there is no untreated period to compare with."
@@ -127,8 +127,8 @@ def _nobody_treated(always: bool) -> RunError:
     )
 
 
-def _covariates(frame: pd.DataFrame, names: tuple[str, ...], order: IntArray, size: int) -> FloatArray | None:
-    """(units, periods, k) covariate values, or None. Raises RunError (RUN_UNKNOWN_COVARIATE) naming all unknown."""
+def check_covariates(frame: pd.DataFrame, names: tuple[str, ...]) -> None:
+    """Raise RunError (RUN_UNKNOWN_COVARIATE) naming every covariate that the data do not hold."""
     unknown = [name for name in names if f"x.{name}" not in frame]
     if unknown:
         known = ", ".join(sorted(c.removeprefix("x.") for c in frame.columns if c.startswith("x."))) or "none"
@@ -143,14 +143,22 @@ def _covariates(frame: pd.DataFrame, names: tuple[str, ...], order: IntArray, si
                 for name in unknown
             ]
         )
+
+
+def _covariates(frame: pd.DataFrame, names: tuple[str, ...], order: IntArray, size: int) -> FloatArray | None:
+    """(units, periods, k) covariate values, or None. Raises RunError (RUN_UNKNOWN_COVARIATE) naming all unknown."""
+    check_covariates(frame, names)
     if not names:
         return None
     values = np.stack([frame[f"x.{name}"].to_numpy(dtype=np.float64).reshape(-1, size) for name in names], axis=2)
     return values[order]
 
 
-def _clusters(request: EstimationRequest, frame: pd.DataFrame, order: IntArray, size: int) -> IntArray | None:
-    """(units,) cluster codes in order of first appearance among sorted values; None when the unit is the cluster."""
+def cluster_codes(request: EstimationRequest, frame: pd.DataFrame) -> IntArray | None:
+    """(rows,) cluster codes among sorted values; None when the unit is the cluster.
+
+    Raises RunError: RUN_NO_CLUSTER_COLUMN, RUN_CLUSTER_VARIES.
+    """
     name = request.inference.cluster
     if name is None:
         return None
@@ -163,17 +171,24 @@ def _clusters(request: EstimationRequest, frame: pd.DataFrame, order: IntArray, 
                 place=Place(key="inference.cluster"),
             )
         )
-    codes = pd.factorize(frame["cluster"], sort=True)[0].astype(np.int64).reshape(-1, size)
-    varying = np.any(codes != codes[:, :1], axis=1)
-    if bool(np.any(varying)):
-        units = frame["unit"].to_numpy()[::size][varying]
-        named = ", ".join(str(u) for u in units[:SHOWN])
+    codes = pd.factorize(frame["cluster"], sort=True)[0].astype(np.int64)
+    unit = pd.factorize(frame["unit"])[0]
+    first = np.flatnonzero(np.diff(unit, prepend=-1))
+    varying = np.unique(unit[codes != codes[first][unit]])
+    if varying.shape[0]:
+        named = ", ".join(str(u) for u in frame["unit"].to_numpy()[first[varying]][:SHOWN])
         raise RunError(
             Fault(
                 code="RUN_CLUSTER_VARIES",
-                cause=f"The cluster changes over time for {units.shape[0]} units ({named}).",
+                cause=f"The cluster changes over time for {varying.shape[0]} units ({named}).",
                 fix="Give each unit one cluster for the whole period, for example its first.",
                 place=Place(key="inference.cluster"),
             )
         )
-    return np.unique(codes[order, 0], return_inverse=True)[1].astype(np.int64)
+    return codes
+
+
+def _clusters(request: EstimationRequest, frame: pd.DataFrame, order: IntArray, size: int) -> IntArray | None:
+    """(units,) cluster codes in the order of the layout; None when the unit is the cluster. Raises RunError."""
+    codes = cluster_codes(request, frame)
+    return None if codes is None else np.unique(codes[::size][order], return_inverse=True)[1].astype(np.int64)

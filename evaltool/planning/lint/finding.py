@@ -48,6 +48,12 @@ class Reading:
         """Whether the plan pays at all; a monitoring plan only reports."""
         return self.plan.governance.purpose == "decision"
 
+    @property
+    def leading(self) -> tuple[PaymentRule, ...]:
+        """The rules whose amounts the contract joins: those that are no part of another."""
+        own = {rule.id for rule in self.plan.payment.leading}
+        return tuple(item for item in self.rules if item.rule.id in own)
+
 
 def read(plan: EvaluationPlan) -> Reading:
     """The plan as the rules read it."""

@@ -2,35 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from evaltool.planning.lint.finding import Finding, Reading, note, warning
-from evaltool.records.base import Words
-
-OPEN_WORDS = re.compile(
-    r"\b(tbd|tba|to be (determined|agreed|decided|confirmed)|fastsættes senere|aftales senere|udestår|xx+)\b",
-    re.IGNORECASE,
-)
-"""Words that leave a term open."""
-
-
-def to_be_determined(reading: Reading) -> Iterable[Finding]:
-    """LINT_TO_BE_DETERMINED: a definition that is still open defines nothing."""
-    plan = reading.plan
-    texts: list[tuple[str, Words | str | None]] = [
-        ("population.eligibility", plan.population.eligibility),
-        ("data.vintage", plan.data.vintage),
-        ("governance.expert", plan.governance.expert),
-    ]
-    for number, outcome in enumerate(plan.outcome):
-        key = f"outcome[{number}]"
-        texts += [(f"{key}.definition", outcome.definition), (f"{key}.verifier", outcome.verifier)]
-    for key, text in texts:
-        words = f"{text.da or ''} {text.en or ''}" if isinstance(text, Words) else text or ""
-        if found := OPEN_WORDS.search(words):
-            sentence = f"'{found.group(0)}' leaves open what must be settled before the plan is locked."
-            yield warning("LINT_TO_BE_DETERMINED", key, sentence, "Write what was agreed.")
 
 
 def minimum_above_target(reading: Reading) -> Iterable[Finding]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from evaltool.payment.mechanisms import binary_threshold, cohort_then_pooled, unit_tariff
+from evaltool.payment.mechanisms import cohort_then_pooled
 from evaltool.planning.lint.finding import Finding, PaymentRule, Reading, note, warning
+from evaltool.records.base import Record
 
 
 def no_basis(reading: Reading) -> Iterable[Finding]:
     """LINT_NO_BASIS: a rule says on which figure it pays."""
     for item in reading.rules:
-        if item.rule.basis is None and item.plugin.uses != "count":
+        if item.rule.basis is None and item.plugin.uses not in {"count", "parts"}:
             sentence = (
                 f"Rule '{item.rule.id}' does not say whether the estimate, its lower bound or its significance pays."
             )
@@ -40,22 +41,23 @@ def cap_below_reach(reading: Reading) -> Iterable[Finding]:
 
 
 def contract_cap_below_reach(reading: Reading) -> Iterable[Finding]:
-    """LINT_CAP_BELOW_REACH: the same for the contract's cap on the sum of all rules."""
-    cap = reading.plan.payment.cap
-    tops: list[Decimal] = []
-    for item in reading.rules:
-        limits = (_reach(item, reading), item.rule.cap, _own_cap(item))
-        tops.append(min((limit for limit in limits if limit is not None), default=Decimal(0)))
-    if cap is not None and cap < sum(tops, Decimal(0)):
-        yield _capped("payment.cap", cap, sum(tops, Decimal(0)))
+    """LINT_CAP_BELOW_REACH: the same for the contract's cap on what all rules come to.
+
+    A rule without a top adds nothing: how far it reaches is not known.
+    """
+    cap, tops = reading.plan.payment.cap, [_top(item, reading) for item in reading.leading]
+    known = [top for top in tops if top is not None]
+    reach = _joined(known, reading.plan.payment.combine)
+    if cap is not None and cap < reach:
+        yield _capped("payment.cap", cap, reach)
 
 
 def floor_above_cap(reading: Reading) -> Iterable[Finding]:
     """LINT_FLOOR_ABOVE_CAP: what is paid when nothing can be measured exceeds the most a success is paid."""
-    limits = [(_reach(item, reading), item.rule.cap, _own_cap(item)) for item in reading.rules]
-    tops = [min((limit for limit in three if limit is not None), default=None) for three in limits]
+    tops = [_top(item, reading) for item in reading.leading]
     closed = [top for top in tops if top is not None]
-    most = [sum(closed, Decimal(0))] if closed and len(closed) == len(reading.plan.payment.rule) else []
+    every = bool(closed) and len(closed) == len(reading.plan.payment.leading)
+    most = [_joined(closed, reading.plan.payment.combine)] if every else []
     most += [] if reading.plan.payment.cap is None else [reading.plan.payment.cap]
     for number, fallback in enumerate(reading.plan.fallback):
         if fallback.amount is not None and most and fallback.amount > min(most):
@@ -97,36 +99,91 @@ def _capped(key: str, cap: Decimal, reach: Decimal) -> Finding:
 
 
 def _own_cap(item: PaymentRule) -> Decimal | None:
-    """The cap within a tariff's own terms."""
-    return item.terms.cap if isinstance(item.terms, unit_tariff.Terms) else None
+    """The cap within a mechanism's own terms."""
+    found: object = getattr(item.terms, "cap", None)
+    return found if isinstance(found, Decimal) else None
 
 
 def _reach(item: PaymentRule, reading: Reading) -> Decimal | None:
-    """The most the terms can pay before any cap; None for a tariff on any number of units."""
-    if isinstance(item.terms, unit_tariff.Terms):
-        most = item.terms.maximum_units
-        return None if most is None else item.terms.price * most
+    """The most the terms can pay before any cap; None where nothing limits it."""
     if isinstance(item.terms, cohort_then_pooled.Terms):
         early = sum(item.terms.amounts(len(reading.plan.population.cohort)), Decimal(0))
         return max(early, item.terms.pooled_amount)
-    return item.plugin.maximum(item.terms)
+    field = type(item.terms).model_fields.get("cap")
+    may_be_open = field is not None and not field.is_required()
+    return item.plugin.maximum(item.terms.model_copy(update={"cap": None}) if may_be_open else item.terms)
+
+
+def _joined(tops: Sequence[Decimal], combine: str) -> Decimal:
+    """What the rules come to at the most when each reaches its top; 0 without any."""
+    if combine == "maximum":
+        return max(tops, default=Decimal(0))
+    return min(tops, default=Decimal(0)) if combine == "minimum" else sum(tops, Decimal(0))
+
+
+def _top(item: PaymentRule, reading: Reading) -> Decimal | None:
+    """The most the rule can pay under its own caps; None where nothing limits it."""
+    limits = (_reach(item, reading), item.rule.cap, _own_cap(item))
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def count_and_share_disagree(reading: Reading) -> Iterable[Finding]:
     """LINT_COUNT_AND_SHARE: "at least 31 % (50 of 162)", but 50 of 162 is 30.9 % (a real case)."""
     for item in reading.rules:
-        terms = item.terms
-        if not isinstance(terms, binary_threshold.Terms):
+        for key, count, of, share in _counted_shares(item.terms, f"{item.key}.terms"):
+            percent, stated = Decimal(100 * count) / Decimal(of), (share * 100).normalize()
+            if Fraction(count, of) < Fraction(share):
+                sentence = (
+                    f"count and percent disagree: {count}/{of} = {percent:.1f} percent, "
+                    f"below the stated {stated:f} percent."
+                )
+                fix = "State which of the two decides, and correct the other."
+                yield warning("LINT_COUNT_AND_SHARE", f"{key}.stated_share", sentence, fix)
+
+
+def _counted_shares(terms: object, key: str) -> Iterator[tuple[str, int, int, Decimal]]:
+    """Key, count, of and share wherever terms state a threshold both as a count and as a share."""
+    if isinstance(terms, tuple):
+        for number, inner in enumerate(terms):
+            yield from _counted_shares(inner, f"{key}[{number}]")
+    if not isinstance(terms, Record):
+        return
+    count, of, share = (getattr(terms, name, None) for name in ("count", "of", "stated_share"))
+    if isinstance(count, int) and isinstance(of, int) and isinstance(share, Decimal):
+        yield key, count, of, share
+    for name in type(terms).model_fields:
+        yield from _counted_shares(getattr(terms, name), f"{key}.{name}")
+
+
+def paid_twice(reading: Reading) -> Iterable[Finding]:
+    """LINT_PAID_TWICE: two rules pay on one outcome, and their amounts are added."""
+    if reading.plan.payment.combine not in {"sum", "all_of"}:
+        return
+    seen: dict[str, str] = {}
+    for item in reading.leading:
+        name = item.rule.outcome
+        if name is not None and name in seen:
+            sentence = f"Rules '{seen[name]}' and '{item.rule.id}' both pay on '{name}', and their amounts are added."
+            fix = 'Nothing, when both were agreed; else write combine = "maximum", or drop one.'
+            yield note("LINT_PAID_TWICE", f"{item.key}.outcome", sentence, fix)
+        elif name is not None:
+            seen[name] = item.rule.id
+
+
+def rounded_estimate(reading: Reading) -> Iterable[Finding]:
+    """LINT_ROUNDED_ESTIMATE: the estimate is rounded before it meets a threshold, which moves the threshold."""
+    for item in reading.rules:
+        rounding, bars = item.rule.estimate_rounding, item.plugin.thresholds(item.terms)
+        if rounding is None or rounding.mode == "down" or not bars:
             continue
-        count, of, share = terms.count, terms.of, terms.stated_share
-        if count is not None and of is not None and share is not None and Fraction(count, of) < Fraction(share):
-            percent = Decimal(100 * count) / Decimal(of)
-            sentence = (
-                f"count and percent disagree: {count}/{of} = {percent:.1f} percent, "
-                f"below the stated {(share * 100).normalize():f} percent."
-            )
-            fix = "State which of the two decides, and correct the other."
-            yield warning("LINT_COUNT_AND_SHARE", f"{item.key}.terms.stated_share", sentence, fix)
+        step = Decimal(1).scaleb(-rounding.places)
+        least = min(bars) - (step if rounding.mode == "up" else step / 2)
+        sentence = (
+            f"Rule '{item.rule.id}' rounds the estimate to {rounding.places} places, so that a figure just above "
+            f"{least.normalize():f} counts as {min(bars)}."
+        )
+        fix = "Nothing, when that was agreed; else remove estimate_rounding, so that the exact figure decides."
+        yield note("LINT_ROUNDED_ESTIMATE", f"{item.key}.estimate_rounding", sentence, fix)
 
 
 def point_estimate_basis(reading: Reading) -> Iterable[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from evaltool import registry
 from evaltool.numerics.power import detectable, rates_se
-from evaltool.planning.lint.finding import Finding, Reading, warning
+from evaltool.planning.lint.finding import Finding, Reading, note, warning
 from evaltool.records.decision import Reason
 
 POWER = 0.8
@@ -60,27 +60,57 @@ def regression_to_the_mean(reading: Reading) -> Iterable[Finding]:
 
 
 def below_detectable(reading: Reading) -> Iterable[Finding]:
-    """LINT_BELOW_DETECTABLE: a threshold smaller than the effect that so few people can show.
+    """LINT_BELOW_DETECTABLE: a threshold smaller than the effect that the design can show.
 
-    Normal approximation for a binary outcome, one comparison person per treated person, variance 0.25 in both
-    arms: (z_{1−α/sides} + z_{0.8}) · sqrt(0.25/n + 0.25/n). A relative threshold is no easier: it stands for an
-    absolute effect at most as large.
+    (z_{1−α/sides} + z_{0.8}) · se, with the standard error that ``[[expectation]]`` states for the outcome; without
+    one, for a binary outcome, that of one comparison person per treated person and variance 0.25 in both arms,
+    sqrt(0.25/n + 0.25/n). A relative threshold is no easier there: it stands for an absolute effect at most as large.
     """
     plan, size = reading.plan, reading.plan.population.target_n
-    if reading.can is None or reading.can.kind != "effect" or size is None:
+    if reading.can is None or reading.can.kind != "effect":
         return
     level, sides = float(plan.inference.level), {"two": 2, "one": 1}[plan.inference.sides]
-    smallest = detectable(rates_se(size, size), level=level, sides=sides, power=POWER)
     kinds = {outcome.id: outcome.kind for outcome in plan.outcome}
+    expected = {one.outcome: float(one.standard_error) for one in plan.expectation}
     for item in reading.rules:
+        name = item.rule.outcome or ""
         positive = [threshold for threshold in item.plugin.thresholds(item.terms) if threshold > 0]
-        if kinds.get(item.rule.outcome or "") == "binary" and positive and float(min(positive)) < smallest:
+        if name in expected:
+            se, how = expected[name], f"standard error {expected[name]:g}"
+        elif kinds.get(name) == "binary" and size is not None:
+            se, how = rates_se(size, size), "as many in the comparison, 50 % outcome"
+        else:
+            continue
+        smallest = detectable(se, level=level, sides=sides, power=POWER)
+        if positive and float(min(positive)) < smallest:
+            who = f"{size} people" if name not in expected else "the design"
             sentence = (
-                f"Rule '{item.rule.id}' pays from {min(positive)}, but {size} people can show an effect of about "
-                f"{smallest:.2f} at the least ({POWER:.0%} power, as many in the comparison, 50 % outcome)."
+                f"Rule '{item.rule.id}' pays from {min(positive)}, but {who} can show an effect of about "
+                f"{smallest:.2f} at the least ({POWER:.0%} power, {how})."
             )
             fix = "Include more people, ask for a larger effect, or agree that chance will often decide."
             yield warning("LINT_BELOW_DETECTABLE", f"{item.key}.terms", sentence, fix)
+
+
+def no_sensitivity(reading: Reading) -> Iterable[Finding]:
+    """LINT_NO_SENSITIVITY: no other specification was agreed, so nobody will see how fragile the decision is."""
+    if reading.decides and reading.can is not None and reading.can.kind == "effect" and not reading.plan.sensitivity:
+        if reading.can.family == "published":
+            return
+        sentence = "No other specification is agreed, so step 7 cannot say whether the decision is fragile."
+        fix = "Add [[sensitivity]]: one choice of the estimator made otherwise, agreed before outcomes are known."
+        yield note("LINT_NO_SENSITIVITY", "sensitivity", sentence, fix)
+
+
+def outcome_without_use(reading: Reading) -> Iterable[Finding]:
+    """LINT_OUTCOME_UNUSED: an outcome is defined, and nothing is estimated or paid on it."""
+    plan = reading.plan
+    used = {plan.estimand.outcome, *plan.payment.outcomes, *(gain.outcome for gain in plan.budget_gain)}
+    for number, outcome in enumerate(plan.outcome):
+        if outcome.id not in used:
+            sentence = f"Outcome '{outcome.id}' is defined, and nothing is estimated or paid on it."
+            fix = "Remove it, or say in a rule or a budget gain what it is for."
+            yield note("LINT_OUTCOME_UNUSED", f"outcome[{number}].id", sentence, fix)
 
 
 def no_fallback(reading: Reading) -> Iterable[Finding]:

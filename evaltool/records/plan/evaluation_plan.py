@@ -22,6 +22,7 @@ from evaltool.records.plan.data import Column, Data, Disclosure, Role
 from evaltool.records.plan.money import BudgetGain, Expectation, Investment, Prior
 from evaltool.records.plan.payment import Payment
 from evaltool.records.plan.programme import Governance, Parties, Population, Programme
+from evaltool.records.variation import Variation
 
 SCHEMA_VERSION = 1
 
@@ -55,6 +56,8 @@ class EvaluationPlan(Record):
     disclosure: Disclosure = Disclosure()
     governance: Governance
     _path: Path | None = PrivateAttr(default=None)
+    _base: EvaluationPlan | None = PrivateAttr(default=None)
+    _variations: tuple[Variation, ...] = PrivateAttr(default=())
 
     def read_from(self, path: Path) -> EvaluationPlan:
         """The same plan, remembering the file it came from (not part of the seal)."""
@@ -72,6 +75,22 @@ class EvaluationPlan(Record):
     def path(self) -> Path | None:
         """The file this plan was read from; data paths are relative to its folder."""
         return self._path
+
+    def varied_by(self, base: EvaluationPlan, chain: tuple[Variation, ...]) -> EvaluationPlan:
+        """The same plan, remembering the plan in its file and the variations that lead from there (not sealed)."""
+        plan = self.model_copy()
+        plan._base, plan._variations = base, chain  # noqa: SLF001 - same
+        return plan
+
+    @property
+    def base(self) -> EvaluationPlan:
+        """The plan as its file states it, before any variation."""
+        return self if self._base is None else self._base
+
+    @property
+    def variations(self) -> tuple[Variation, ...]:
+        """The signed changes beside the file that are in force in this plan, in order."""
+        return self._variations
 
     @property
     def seal(self) -> str:

@@ -72,12 +72,6 @@ def gate_sentence(telling: Telling, gate: GateResult) -> str:
     return gate.sentence.in_language(telling.lang)
 
 
-def gate_source(telling: Telling, gate: GateResult) -> str:
-    """Where the default threshold comes from, in this language where it has been put into it."""
-    key = f"gate_source.{gate.name}"
-    return telling.say(key) if telling.voice.says(key) else gate.source
-
-
 def _alike(telling: Telling, gate: GateResult) -> list[str]:
     """Figure and threshold with the same decimals, enough of them not to look equal when they are not."""
     values = [Decimal(repr(v)) for v in (gate.statistic, gate.threshold) if v is not None]

@@ -9,8 +9,11 @@ from evaltool.records.estimate import Estimate
 from evaltool.records.evidence import ALL
 from evaltool.records.plan.payment import Rule
 from evaltool.report.pictures import rule_maximum, rule_thresholds, rules_on_headline
+from evaltool.report.sections._synthetic import rank_words
 from evaltool.report.telling import Telling
 
+PLACEBO = "placebo_"
+"""How the keys of evidence sentences begin that rest on a rank among placebos."""
 UNRELIABLE = frozenset({"blocked", "undecidable"})
 """Keys of evidence sentences that say the figure cannot be read as it stands."""
 
@@ -134,10 +137,37 @@ def _strength(telling: Telling, estimate: Estimate) -> str:
     """What the interval of an effect says."""
     evidence = telling.evidence(estimate)
     if evidence.lower is None or evidence.upper is None:
-        return "without_uncertainty"
+        return _among_placebos(telling, estimate) if judged_by_placebos(estimate) else "without_uncertainty"
     if evidence.lower > 0:
         return "strong"
     return "negative" if evidence.upper < 0 else "inconclusive"
+
+
+def judged_by_placebos(estimate: Estimate) -> bool:
+    """Whether the estimate has a rank among placebos in the place of a standard error."""
+    return estimate.absent == "SYNTHETIC_CONTROL"
+
+
+def _among_placebos(telling: Telling, estimate: Estimate) -> str:
+    """What the rank among placebos says: the verdict of the check on it, where there is one."""
+    if rank_words(telling, estimate) is None:
+        return f"{PLACEBO}hidden"
+    verdict = next((gate.verdict for gate in telling.run.gates if gate.name == "placebo_in_space"), None)
+    if verdict == "PASS":
+        return f"{PLACEBO}clear" if telling.evidence(estimate).point > 0 else f"{PLACEBO}negative"
+    return PLACEBO + {"FAIL": "inconclusive", "CANNOT_TELL": "coarse"}.get(str(verdict), "rank")
+
+
+def _placebo_sentence(telling: Telling, key: str) -> str:
+    """The rank among placebos in words, and what such a rank means."""
+    words = None if telling.headline is None else rank_words(telling, telling.headline)
+    if words is None:
+        return telling.tell(f"evidence.{key}", {"check": telling.name_of("gate", "placebo_in_space")})
+    found = next((gate.evidence for gate in telling.run.gates if gate.name == "placebo_in_space"), {})
+    alpha = found.get("alpha")
+    asked = telling.number(Decimal(alpha)) if isinstance(alpha, str) else telling.say("label.none")
+    meaning = "" if key == f"{PLACEBO}coarse" else f" {telling.tell('evidence.placebo_meaning', words)}"
+    return telling.tell(f"evidence.{key}", {**words, "alpha": asked}) + meaning
 
 
 def evidence_sentence(telling: Telling) -> str:
@@ -148,10 +178,11 @@ def evidence_sentence(telling: Telling) -> str:
         return telling.tell(f"evidence.{key}", {"names": ", ".join(blocking)} if blocking else NOTHING)
     signed = {act.gate for act in telling.run.sign_offs}
     waiting = [gate.name for gate in telling.run.gates if gate.asks_for_review and gate.name not in signed]
+    sentence = _placebo_sentence(telling, key) if key.startswith(PLACEBO) else telling.tell(f"evidence.{key}")
     if key == "none" or not waiting:
-        return telling.tell(f"evidence.{key}")
+        return sentence
     names = ", ".join(telling.name_of("gate", name) for name in waiting)
-    return f"{telling.tell(f'evidence.{key}')} {telling.tell('evidence.reviews_open', {'names': names})}"
+    return f"{sentence} {telling.tell('evidence.reviews_open', {'names': names})}"
 
 
 def size_sentences(telling: Telling) -> list[str]:

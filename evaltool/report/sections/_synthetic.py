@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from evaltool.language.numbers import p_value
 from evaltool.plotting.synthetic import PathsPicture
 from evaltool.records.base import Json
 from evaltool.records.estimate import Estimate
@@ -32,6 +33,12 @@ def treated_name(telling: Telling, estimate: Estimate) -> str:
     return name if may_name(telling) and isinstance(name, str) else telling.say("label.treated_unit")
 
 
+def treated_within(telling: Telling, estimate: Estimate) -> str:
+    """The treated unit as it stands inside a sentence."""
+    named = may_name(telling) and isinstance(table(estimate.certificate.get("treated")).get("unit"), str)
+    return treated_name(telling, estimate) if named else telling.say("label.treated_unit_within")
+
+
 def paths_of(telling: Telling, estimate: Estimate) -> PathsPicture | None:
     """Observed and synthetic outcome period by period; None when the series do not hold both."""
     own = sorted((p for p in estimate.series if p.arm != SYNTHETIC), key=lambda p: p.period)
@@ -51,6 +58,28 @@ def paths_of(telling: Telling, estimate: Estimate) -> PathsPicture | None:
         name=treated_name(telling, estimate),
         effect=estimate.att,
     )
+
+
+def rank_words(telling: Telling, estimate: Estimate) -> dict[str, str] | None:
+    """The treated unit's place among all units, its p-value and how small that could be; None where not to be shown."""
+    found = table(estimate.certificate.get("permutation"))
+    place, units, p = (figure_of(found, key) for key in ("place", "units", "p_value"))
+    finest = figure_of(estimate.conventions, "permutation_resolution")
+    if place is None or units is None or p is None or finest is None or telling.hides_donors("donors"):
+        return None
+    return {
+        "name": treated_within(telling, estimate),
+        "place": telling.number(round(place)),
+        "units": telling.number(round(units)),
+        "placebos": telling.number(round(units) - 1),
+        "p": p_value(p, telling.lang),
+        "resolution": telling.number(finest, 3),
+    }
+
+
+def capital(text: str) -> str:
+    """The text as it begins a sentence."""
+    return text[:1].upper() + text[1:]
 
 
 def table(value: Json) -> Mapping[str, Json]:

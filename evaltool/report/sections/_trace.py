@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import date
 from decimal import Decimal
 
 from evaltool.records.decision import TraceStep
 from evaltool.report.blocks import Block, Prose, Table
+from evaltool.report.pictures import specification_title
 from evaltool.report.sections._parts import share_text
 from evaltool.report.telling import Telling
 
 MONEY = frozenset({
     "amount", "maximum", "cap", "before", "after", "from_amount", "to_amount", "pooled_amount", "early_amount",
-    "paid", "entitlement", "excess", "price", "offset", "quantum",
+    "paid", "entitlement", "excess", "price", "offset", "quantum", "person_cap", "amount_at_target", "floor", "most",
+    "principal", "payment", "added", "withheld", "repaid", "earned", "rest",
 })  # fmt: skip
-FIGURES = frozenset({"point", "lower", "value", "threshold", "from", "to", "product"})
+FIGURES = frozenset({"point", "lower", "upper", "value", "threshold", "from", "to", "product", "margin"})
+SHARES = frozenset({"share", "probability", "deadweight", "maximum_share"})
 DIFFERENCES = frozenset({"distance", "standard_error"})
 TABLES = {
     "kind": "trace_word",
@@ -26,9 +30,12 @@ TABLES = {
     "basis": "basis",
     "level": "payer_level",
     "reason": "trace_absent",
+    "counted": "trace_word",
+    "correlation_from": "trace_word",
 }
 PARTS = {
     "rule.evidence": ("lower", "standard_error", "units"),
+    "blend.value": ("standard_error", "correlation_from", "lower"),
     "pooled.value": ("standard_error", "critical_value", "lower", "assumption"),
 }
 """Values that are told only where they are stated."""
@@ -93,22 +100,58 @@ def _figure(telling: Telling, step: TraceStep, name: str) -> str:
         return telling.exact(value)
     if name in MONEY:
         return telling.money(value)
-    if name == "share":
+    if name in SHARES:
         return share_text(telling, value)
     return telling.distance(value) if name in DIFFERENCES else telling.number(value)
 
 
 def _named(telling: Telling, name: str, value: str) -> str:
     """A key of another table in words; a name of the plan as it stands."""
-    if name == "cohort":
-        return telling.say(f"trace_word.{value}") if value in {"all", "pooled"} else telling.voice.cohort(value)
     if name in TABLES:
         return telling.name_of(TABLES[name], value)
-    if name == "outcome" and value in {outcome.id for outcome in telling.run.plan.outcome}:
-        return telling.outcome_within(value)
-    if name == "rule":
-        ids = [rule.id for rule in telling.run.plan.payment.rule]
-        return telling.number(ids.index(value) + 1) if value in ids else value
+    if name in NAMES:
+        return NAMES[name](telling, value)
     if name == "reasons":
         return ", ".join(part.strip() for part in value.split(","))
     return SIGNS.get(value, value) if name == "operator" else value
+
+
+def _cohort(telling: Telling, value: str) -> str:
+    """A cohort, or what stands for all of them."""
+    return telling.say(f"trace_word.{value}") if value in {"all", "pooled"} else telling.voice.cohort(value)
+
+
+def _outcomes(telling: Telling, value: str) -> str:
+    """Outcomes by their titles."""
+    known = {outcome.id for outcome in telling.run.plan.outcome}
+    return ", ".join(telling.outcome_within(part) if part in known else part for part in value.split(", "))
+
+
+def _rules(telling: Telling, value: str) -> str:
+    """Rules by their number in the contract."""
+    ids = [one.id for one in telling.run.plan.payment.rule]
+    return ", ".join(telling.number(ids.index(p) + 1) if p in ids else p for p in value.split(", "))
+
+
+def _day(telling: Telling, value: str) -> str:
+    """A date as it is written in this language."""
+    return telling.day(date.fromisoformat(value))
+
+
+def _specification(telling: Telling, name: str) -> str:
+    """A specification by its title."""
+    return telling.say("trace_word.primary") if name == "primary" else specification_title(telling, name)
+
+
+NAMES: dict[str, Callable[[Telling, str], str]] = {
+    "cohort": _cohort,
+    "outcome": _outcomes,
+    "route": _outcomes,
+    "rule": _rules,
+    "part": _rules,
+    "parts": _rules,
+    "as_of": _day,
+    "final_from": _day,
+    "specification": _specification,
+}
+"""Names of the plan, and how each is told."""

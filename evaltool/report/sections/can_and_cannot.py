@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from evaltool.report.blocks import Block, Prose
 from evaltool.report.section import Section
-from evaltool.report.sections._sentences import UNRELIABLE, evidence_key
+from evaltool.report.sections._sentences import PLACEBO, UNRELIABLE, evidence_key
 from evaltool.report.telling import Telling
+
+INCONCLUSIVE = frozenset({"inconclusive", f"{PLACEBO}inconclusive"})
+UNRANKED = frozenset({f"{PLACEBO}coarse", f"{PLACEBO}hidden"})
+"""Keys of evidence sentences on a rank that says nothing, or that may not be shown."""
 
 
 def build(telling: Telling) -> tuple[Block, ...]:
@@ -28,11 +32,14 @@ def _keys(telling: Telling) -> tuple[list[str], list[str]]:
         if evidence not in UNRELIABLE:
             known = {"effect": "effect", "verified_count": "count", "change": "change"}
             can.append("share" if telling.headline.is_share else known[kind])
+            can += ["placebo"] if evidence.startswith(PLACEBO) and evidence not in UNRANKED else []
         cannot.append("not_certain" if kind == "effect" else "not_effect")
-    if evidence == "inconclusive" or telling.run.decision.state == "NO_PAYMENT":
+    if evidence in INCONCLUSIVE or telling.run.decision.state == "NO_PAYMENT":
         cannot.append("not_no_effect")
     if evidence == "without_uncertainty":
         cannot.append("not_chance")
+    elif evidence.startswith(PLACEBO):
+        cannot += ["not_ranked", "not_interval"] if evidence in UNRANKED else ["not_interval"]
     if telling.monitoring:
         cannot.insert(0, "interim")
     elif telling.run.decision.state == "NOT_DECIDABLE":

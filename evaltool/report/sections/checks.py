@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evaltool.report.blocks import Block, Table
 from evaltool.report.section import Section
-from evaltool.report.sections._gates import gate_source, gate_table
+from evaltool.report.sections._gates import gate_table
 from evaltool.report.telling import Telling
 
 
@@ -18,7 +18,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
             telling.name_of("gate", gate.name),
             gate.statistic_name.in_language(lang),
             telling.say(f"consequence.{gate.consequence}"),
-            gate_source(telling, gate),
+            gate.source.in_language(telling.lang),
         )
         for gate in telling.run.gates
     )

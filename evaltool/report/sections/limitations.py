@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evaltool.report.blocks import Block, Prose
 from evaltool.report.section import Section
+from evaltool.report.sections._sentences import judged_by_placebos
 from evaltool.report.telling import Telling, md
 
 SAID = frozenset({"no_counterfactual", "published_figure"})
@@ -44,7 +45,8 @@ def _keys(telling: Telling) -> list[str]:
         else:
             keys.append("no_counterfactual")
             keys += ["regression_to_mean"] if run.plan.population.selected_as_extreme else []
-        keys += ["no_se"] if estimate.se is None and estimate.kind == "effect" else []
+        bare = estimate.se is None and estimate.kind == "effect" and not judged_by_placebos(estimate)
+        keys += ["no_se"] if bare else []
         keys += ["published"] if estimate.method.startswith("published.") else []
         keys += ["small"] if 0 < (estimate.counts.treated or 0) <= FEW else []
         notes = dict.fromkeys(note for e in telling.estimates for note in e.notes)

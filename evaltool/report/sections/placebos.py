@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from evaltool.language.numbers import p_value
 from evaltool.plotting.synthetic_placebos import PlaceboLine, PlacebosPicture, draw_placebos, draw_ratios
 from evaltool.records.base import Json
 from evaltool.records.estimate import Estimate
 from evaltool.report.blocks import Block, Prose
 from evaltool.report.section import Section
-from evaltool.report.sections._synthetic import figure_of, may_name, paths_of, rows, synthetic_of, table, treated_name
+from evaltool.report.sections._synthetic import (
+    capital,
+    figure_of,
+    may_name,
+    paths_of,
+    rank_words,
+    rows,
+    synthetic_of,
+    table,
+)
 from evaltool.report.telling import Telling
 
 
@@ -34,17 +42,10 @@ def build(telling: Telling) -> tuple[Block, ...]:
 
 def _rank(telling: Telling, estimate: Estimate) -> str:
     """The treated unit's place among all, its p-value, and how small that could be."""
-    found = table(estimate.certificate.get("permutation"))
-    place, units, p = (figure_of(found, key) for key in ("place", "units", "p_value"))
-    if place is None or units is None or p is None or telling.hides_donors("donors"):
+    words = rank_words(telling, estimate)
+    if words is None:
         return ""
-    values = {
-        "name": _capital(treated_name(telling, estimate)),
-        "place": telling.number(round(place)),
-        "units": telling.number(round(units)),
-        "p": p_value(p, telling.lang).removeprefix("=\u00a0"),
-        "resolution": telling.number(1.0 / units, 3),
-    }
+    values = {**words, "name": capital(words["name"])}
     return telling.tell("text.placebos_lead", values)
 
 
@@ -104,11 +105,6 @@ def _line(name: str, found: Mapping[str, Json], gaps: tuple[float, ...]) -> Plac
 def _numbers(value: Json) -> tuple[float, ...]:
     """A JSON list as numbers."""
     return tuple(float(v) for v in rows(value) if isinstance(v, int | float) and not isinstance(v, bool))
-
-
-def _capital(text: str) -> str:
-    """The text as it begins a sentence."""
-    return text[:1].upper() + text[1:]
 
 
 SECTION = Section("placebos", build)

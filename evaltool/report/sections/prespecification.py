@@ -6,6 +6,7 @@ from evaltool.report.blocks import Block, Prose
 from evaltool.report.pictures import specification_title
 from evaltool.report.section import Section
 from evaltool.report.sections._parts import plan_deviations
+from evaltool.report.sections._variations import lock_words, variation_lines
 from evaltool.report.telling import Telling, md
 
 
@@ -13,16 +14,11 @@ def build(telling: Telling) -> tuple[Block, ...]:
     """Lock, pre-registered specifications, overrides, failures."""
     run = telling.run
     locked = run.lock.state == "locked"
-    first = (
-        telling.tell("text.locked")
-        if locked
-        else f"{telling.tell('text.never_locked')} {telling.tell('text.lock_missing')}"
-    )
-    parts = [first]
+    parts = [lock_words(telling) if locked else f"{lock_words(telling)} {telling.tell('text.lock_missing')}"]
     if run.plan.sensitivity:
         listed = "; ".join(md(specification_title(telling, s.id)) for s in run.plan.sensitivity)
         parts.append(f"{telling.tell('text.registered')} {listed}.")
-    deviations = [md(sentence) for sentence in plan_deviations(telling)]
+    deviations = [*variation_lines(telling), *(md(sentence) for sentence in plan_deviations(telling))]
     deviations += [_override(telling, name) for name in [g.name for g in run.gates if g.overridden]]
     for name, why in sorted(run.failed_specifications.items()):
         shown = {"name": specification_title(telling, name), "why": telling.name_of("trace_absent", why)}

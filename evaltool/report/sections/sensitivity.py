@@ -27,8 +27,23 @@ def build(telling: Telling) -> tuple[Block, ...]:
             "distance": telling.distance(decision.distance),
         }
         parts.append(telling.tell("text.nearest", near))
+        parts += _money_beyond(telling)
+    beside = [a for a in decision.alternatives if a.kind == "estimator"]
+    parts += [telling.tell("text.sensitivity_beside")] if beside else []
+    infeasible = [telling.name_of("method", name) for name in telling.run.infeasible]
+    if infeasible:
+        parts.append(telling.tell("text.sensitivity_infeasible", {"methods": ", ".join(infeasible)}))
     drawing = draw_bases(found, decision.currency, decision.maximum, telling.lang)
     return (Prose(text=" ".join(parts)), telling.figure(drawing))
+
+
+def _money_beyond(telling: Telling) -> list[str]:
+    """What the nearest threshold is worth, where something is."""
+    difference = telling.run.decision.distance_money
+    if not difference:
+        return []
+    key = "text.nearest_money_more" if difference > 0 else "text.nearest_money_less"
+    return [telling.tell(key, {"amount": telling.money(abs(difference))})]
 
 
 SECTION = Section("sensitivity", build)

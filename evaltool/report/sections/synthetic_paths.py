@@ -6,7 +6,7 @@ from evaltool.plotting.synthetic import draw_gaps, draw_paths
 from evaltool.records.estimate import Estimate
 from evaltool.report.blocks import Block, Prose
 from evaltool.report.section import Section
-from evaltool.report.sections._synthetic import figure_of, paths_of, synthetic_of
+from evaltool.report.sections._synthetic import figure_of, paths_of, synthetic_of, treated_within
 from evaltool.report.telling import Telling
 
 
@@ -16,7 +16,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
     picture = None if estimate is None else paths_of(telling, estimate)
     if estimate is None or picture is None:
         return ()
-    lead = _lead(telling, estimate, picture.name)
+    lead = _lead(telling, estimate)
     figures = (
         telling.figure(draw_paths(picture, telling.lang)),
         telling.figure(draw_gaps(picture, telling.lang)),
@@ -24,7 +24,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
     return (Prose(text=lead), *figures) if lead else figures
 
 
-def _lead(telling: Telling, estimate: Estimate, name: str) -> str:
+def _lead(telling: Telling, estimate: Estimate) -> str:
     """How close the fit is before the start, and the gap after it."""
     known = estimate.conventions
     facts = telling.run.design.donors
@@ -33,7 +33,7 @@ def _lead(telling: Telling, estimate: Estimate, name: str) -> str:
         return ""
     values = {
         "donors": telling.number(facts.donors),
-        "name": name,
+        "name": treated_within(telling, estimate),
         "before": telling.number(facts.periods_before),
         "error": telling.number(error),
         "share": telling.percent(share),
