@@ -93,6 +93,21 @@ def _critical(tail: float, df: float | None) -> float:
     return float(stats.norm.isf(tail) if df is None else stats.t.isf(tail, df))
 
 
+def exact_share(reached: int, of: int, rule: InferenceRule) -> tuple[float, float]:
+    """Ends of the exact binomial interval for ``reached`` of ``of``. Raises ValueError unless 0 ≤ reached ≤ of, of > 0.
+
+    Source: Clopper & Pearson 1934. The lower end p solves P(X ≥ reached) = a, the upper end P(X ≤ reached) = a, through
+    beta quantiles; a is (1 − level) / 2, or 1 − level for one-sided ends.
+    """
+    if not 0 <= reached <= of or of == 0:
+        message = f"a share counts how many of at least one were reached, got {reached} of {of}"
+        raise ValueError(message)
+    outside = (1.0 - rule.level) / (2.0 if rule.sides == "two" else 1.0)
+    lower = 0.0 if reached == 0 else float(stats.beta.ppf(outside, reached, of - reached + 1))
+    upper = 1.0 if reached == of else float(stats.beta.isf(outside, reached + 1, of - reached))
+    return lower, upper
+
+
 def error_quantiles(se: float, df: float | None, count: int) -> list[float]:
     """``count`` equally probable values of an estimate's error: se times the t (normal) quantiles at (k − ½)/count."""
     law = stats.norm() if df is None else stats.t(df)

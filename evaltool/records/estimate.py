@@ -20,6 +20,7 @@ AbsentReason = Literal[
     "TOO_FEW_CLUSTERS",
     "NO_VARIATION",
     "SYNTHETIC_CONTROL",
+    "EXACT_INTERVAL",
 ]
 
 
@@ -160,10 +161,16 @@ class Estimate(Readable, Record):
         if (self.se is None) == (self.absent is None):
             message = f"{self.method}: state either a standard error or the reason there is none"
             raise ValueError(message)
-        if self.se is None and (self.interval or self.p_value is not None):
+        interval = None if self.is_share else self.interval
+        if self.se is None and (interval or self.p_value is not None):
             message = f"{self.method}: an interval or p-value without a standard error"
             raise ValueError(message)
         return self
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a share that was counted, whose exact interval comes from no standard error."""
+        return self.absent == "EXACT_INTERVAL"
 
     def evidence(
         self,
@@ -197,7 +204,7 @@ class Estimate(Readable, Record):
             standard_error=None if se is None else decimal_of(se),
             p_value=None if p_value is None else decimal_of(p_value),
             level=None if interval is None else decimal_of(interval.level),
-            is_exact=self.kind == "verified_count",
+            is_exact=self.kind == "verified_count" or self.is_share,
             units=self.counts.treated,
             observed=None if self.observed is None else decimal_of(self.observed),
             counts=tuple(decimal_of(one) for one in self.unit_counts),

@@ -167,10 +167,10 @@ def interval_at(estimate: Estimate, level: float | None) -> tuple[float, float]:
         level = 0.95
     if level is not None:
         _check_level(level)
-    if estimate.se is None:
-        return math.nan, math.nan
     if own is not None and (level is None or level == own.level):
         return own.lower, own.upper
+    if estimate.se is None:
+        return math.nan, math.nan
     wanted = InferenceRule(level=float(level or 0.95), sides=_sides_of(estimate), df=estimate.df)
     found = infer(estimate.att, estimate.se, wanted)
     return found.lower, found.upper

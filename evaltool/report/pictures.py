@@ -97,7 +97,7 @@ def effect_picture(telling: Telling) -> EffectPicture | None:
         axis=axis_words(telling, headline),
         scale=telling.scale,
         level=level if any(row.lower is not None for row in rows) else None,
-        effect=headline.kind != "verified_count",
+        effect=headline.kind != "verified_count" and not headline.is_share,
         placebos=headline.absent == "SYNTHETIC_CONTROL",
     )
 
@@ -179,6 +179,8 @@ def axis_words(telling: Telling, estimate: Estimate) -> str:
     values = {"outcome": telling.outcome_within(), "unit": telling.unit}
     if estimate.kind == "verified_count":
         return telling.say("axis.count", values | {"outcome": outcome})
+    if estimate.is_share:
+        return telling.say("axis.share", values | {"outcome": outcome})
     if estimand.scale == "relative":
         baseline = estimand.denominator == "baseline"
         return telling.say("axis.improvement_baseline" if baseline else "axis.improvement_percent", values)

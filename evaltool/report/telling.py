@@ -199,6 +199,8 @@ class Telling:
         """How the effect is written: the estimand's scale."""
         if self.run.plan.estimand.scale == "relative":
             return Scale("percent", "", self.lang)
+        if any(estimate.is_share for estimate in self.estimates):
+            return Scale("percent", "", self.lang)
         measured = self.run.plan.estimand.target != "NONE"
         binary = self.outcome.kind == "binary" and measured
         return Scale("points" if binary else "number", self.unit, self.lang)

@@ -35,6 +35,7 @@ EXPECTED = {
         "did.twfe",
         "did.two_by_two",
         "measured.change",
+        "measured.share",
         "measured.verified_count",
         "published.estimate",
         "weighted.difference",

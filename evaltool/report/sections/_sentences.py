@@ -8,7 +8,7 @@ from evaltool.language.words import NOTHING
 from evaltool.records.estimate import Estimate
 from evaltool.records.evidence import ALL
 from evaltool.records.plan.payment import Rule
-from evaltool.report.pictures import rule_maximum, rule_thresholds
+from evaltool.report.pictures import rule_maximum, rule_thresholds, rules_on_headline
 from evaltool.report.sections._synthetic import rank_words
 from evaltool.report.telling import Telling
 
@@ -63,6 +63,9 @@ def _measured(telling: Telling, estimate: Estimate) -> str:
     evidence = telling.evidence(estimate)
     if estimate.kind == "verified_count":
         return telling.tell("result.count", {"value": telling.scale.text(evidence.point)})
+    if estimate.is_share:
+        counts = {name: telling.number(int(estimate.conventions[name] or 0)) for name in ("reached", "of")}
+        return telling.tell("result.share", {"value": telling.scale.text(evidence.point), **counts})
     if estimate.kind == "change":
         return telling.tell("result.change", {"value": telling.scale.text(evidence.point)})
     value = telling.scale.text(abs(evidence.point))
@@ -80,7 +83,20 @@ def _uncertainty(telling: Telling, estimate: Estimate) -> list[str]:
         return [telling.tell("result.no_interval", {"why": telling.absent_words(estimate)})]
     ends = {"lower": telling.scale.text(evidence.lower), "upper": telling.scale.text(evidence.upper)}
     key = "result.interval_change" if estimate.kind == "change" else "result.interval"
-    return [telling.tell(key, {"level": telling.level(evidence.level), **ends})]
+    key = "result.interval_share" if estimate.is_share else key
+    inside = [t for t in _thresholds(telling) if evidence.lower < t < evidence.upper]
+    sentences = [telling.tell(key, {"level": telling.level(evidence.level), **ends})]
+    if inside:
+        said = "result.threshold_inside" if len(inside) == 1 else "result.thresholds_inside"
+        sentences.append(telling.tell(said, {"list": " · ".join(telling.scale.text(t) for t in inside)}))
+    return sentences
+
+
+def _thresholds(telling: Telling) -> list[Decimal]:
+    """Thresholds of the rules on the headline outcome, rising; none where nothing is decided."""
+    if telling.monitoring:
+        return []
+    return sorted({t for rule in rules_on_headline(telling) for t in rule_thresholds(rule)})
 
 
 def per_hundred(telling: Telling, estimate: Estimate) -> str | None:

@@ -30,7 +30,8 @@ def _keys(telling: Telling) -> tuple[list[str], list[str]]:
     if telling.headline is not None:
         kind = telling.headline.kind
         if evidence not in UNRELIABLE:
-            can.append({"effect": "effect", "verified_count": "count", "change": "change"}[kind])
+            known = {"effect": "effect", "verified_count": "count", "change": "change"}
+            can.append("share" if telling.headline.is_share else known[kind])
             can += ["placebo"] if evidence.startswith(PLACEBO) and evidence not in UNRANKED else []
         cannot.append("not_certain" if kind == "effect" else "not_effect")
     if evidence in INCONCLUSIVE or telling.run.decision.state == "NO_PAYMENT":
