@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -36,7 +35,7 @@ def draw_cash_flows(flows: tuple[Flow, ...], currency: str, lang: str) -> Drawin
         message = "a figure of cash flows needs flows"
         raise ValueError(message)
     voice = Voice(lang)
-    days = [float(date2num(flow.on)) for flow in flows]
+    days = [float(flow.on.toordinal()) for flow in flows]
     width = max(NARROWEST, (max(days) - min(days)) / 28)
 
     def paint(figure: Figure) -> None:
