@@ -75,10 +75,11 @@ def covariance(rows: Rows, pieces: list[Piece]) -> FloatArray:
     first = pieces[0].terms
     if first.matrix is not None and all(piece.terms is first for piece in pieces):
         weights = np.column_stack([piece.average.weights for piece in pieces])
-        return np.asarray(weights.T @ first.matrix @ weights, dtype=np.float64)
+        return weights.T @ first.matrix @ weights
     columns = np.column_stack([piece.terms.influence(piece.average) for piece in pieces])
     roots = np.sqrt([piece.terms.factor for piece in pieces])
-    return influence_covariance(columns, rows.clusters) * np.outer(roots, roots)
+    joint: FloatArray = influence_covariance(columns, rows.clusters) * np.outer(roots, roots)
+    return joint
 
 
 def cell_table(rows: Rows, chosen: BoolArray) -> tuple[CellTable, IntArray]:
