@@ -15,6 +15,7 @@ import pandas as pd
 
 from evaltool import registry
 from evaltool.direct.call import Answer, Call, Frame, column_names, compute, listed, only, outcome_id, panel_of
+from evaltool.direct.cluster_tests import changes_of, cluster_tests_of, drawing_faults
 from evaltool.direct.decomposition import Decomposition, decomposition
 from evaltool.direct.pretrend import PreTrend, bands_of, pretrend_of
 from evaltool.direct.result import DirectEstimate
@@ -166,7 +167,10 @@ def twfe(  # noqa: PLR0913 - the direct road: column names and options as keywor
     if (treatment is None) == (first_treated is None):
         cause, fix = "Either treatment or first_treated must be given, and not both.", "Name one of the two columns."
         raise UsageError(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key=f"{name}.treatment")))
-    if isinstance(treatment, str) and isinstance(unit, str) and isinstance(time, str):
+    if treatment is not None:
+        wrong = column_names({"treatment": treatment, "unit": unit, "time": time}, name)
+        if wrong:
+            raise UsageError(wrong)
         frame, first_treated = with_first_treated(frame, Indicator(treatment=treatment, unit=unit, time=time), name)
     stated = {"covariates": listed("covariates", covariates, name, faults), "se": se, **_small_sample(small_sample)}
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
@@ -299,6 +303,42 @@ def two_stage(  # noqa: PLR0913 - the direct road: column names and options as k
     return Averaged.of(_answer(name, frame, names, stated, faults, balance))
 
 
+def extended_twfe(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    first_treated: str,
+    covariates: Sequence[str] = (),
+    family: Literal["linear", "poisson", "logit"] = "linear",
+    control_group: Literal["never_treated", "not_yet_treated"] = "not_yet_treated",
+    effects: Literal["cohort", "unit"] = "cohort",
+    anticipation: int = 0,
+    small_sample: SmallSample = FIXEST,
+    balance: Balance = "refuse",
+    cluster: str | None = None,
+    weights: str | None = None,
+) -> Averaged:
+    """Extended two-way regression (``did.extended_twfe``; Wooldridge 2021, 2023): linear, Poisson or logit.
+
+    Covariates are constant within units. Raises UsageError, DataError, RunError.
+    """
+    name = "did.extended_twfe"
+    faults: list[Fault] = []
+    stated: dict[str, Option] = {
+        "covariates": listed("covariates", covariates, name, faults),
+        "family": family,
+        "control_group": control_group,
+        "effects": effects,
+        "anticipation": anticipation,
+        **_small_sample(small_sample),
+    }
+    columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
+    names = {**columns, "cluster": cluster, "weights": weights}
+    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+
+
 def _small_sample(choice: SmallSample) -> dict[str, Option]:
     """Small-sample choices as a plan would state them."""
     return {
@@ -402,3 +442,35 @@ def bands(estimate: Estimate, *, level: float | None = None) -> pd.DataFrame:
     ``attrs`` has the level, the critical value, draws and seed. Raises UsageError.
     """
     return bands_of(estimate, level)
+
+
+def cluster_tests(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    first_treated: str,
+    cluster: str | None = None,
+    weights: str | None = None,
+    seed: int = 1,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """One effect with one common start under every cluster method, side by side.
+
+    One row each for CR1, CR2 with two kinds of degrees of freedom, CR3, the restricted wild cluster bootstrap,
+    randomisation of clusters, Conley & Taber and Ferman & Pinto: effect, se, df, p_value, lower, upper, and a note that
+    says how it was found or why it cannot be used. Infinite ends mean that nothing on that side can be rejected.
+    ``attrs`` has the number of treated and compared clusters, the largest share of one and the effective number; which
+    method is the primary one belongs in a plan, before outcomes are known. Raises UsageError, DataError, RunError.
+    """
+    name = "did.cluster_tests"
+    columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
+    faults = column_names({**columns, "cluster": cluster, "weights": weights}, name, optional=("cluster", "weights"))
+    faults += drawing_faults(seed, level, name)
+    if faults:
+        raise UsageError(faults)
+    roles = FrameRoles(
+        unit=unit, time=time, outcome=outcome, first_treated=first_treated, cluster=cluster, weight=weights
+    )
+    return cluster_tests_of(changes_of(panel_of(frame, roles, name), outcome_id(outcome)), seed=seed, level=level)

@@ -11,6 +11,7 @@ from evaltool.direct.matched import MatchedDesign
 from evaltool.direct.result import DirectEstimate
 from evaltool.errors import Fault, Place, UsageError
 from evaltool.records.estimate import Estimate
+from evaltool.records.plan.analysis import Option
 
 NAME = "weighted.difference"
 STANDARD_ERRORS = {"auto": "auto", "cluster_set": "cluster_set", "robust": "hc3", "hc3": "hc3", "hc1": "hc1"}
@@ -37,7 +38,8 @@ def difference(
     made = _design(design)
     matched = made.call.roles
     roles = replace(matched, outcome=outcome, covariates=tuple(dict.fromkeys((*matched.covariates, *adjusted))))
-    call = replace(made.call, name=NAME, roles=roles, options={"covariates": adjusted, "se": STANDARD_ERRORS[se]})
+    options: dict[str, Option] = {"covariates": adjusted, "se": STANDARD_ERRORS[se]}
+    call = replace(made.call, name=NAME, roles=roles, options=options, target=made.target)
     method = method_of(call)
     panel = attempt(lambda: panel_of(frame, roles, NAME), faults)
     if faults or panel is None:
@@ -49,5 +51,8 @@ def _design(design: object) -> MatchedDesign:
     """What was given as design, once it is known to be one. Raises UsageError (USAGE_BAD_ARGUMENT)."""
     if isinstance(design, MatchedDesign):
         return design
-    cause, fix = f"The design is a {type(design).__name__}.", "Give what evaltool.matching.nearest returned."
+    cause, fix = (
+        f"The design is a {type(design).__name__}.",
+        "Give what a function of evaltool.matching or evaltool.weighting returned.",
+    )
     raise UsageError(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key=f"{NAME}.design")))

@@ -63,6 +63,8 @@ class Order:
     plan: Path
     folder: Path
     as_of: date | None = None
+    again: bool = False
+    """Whether a bundle is computed again: earlier runs were held against the plan when it was first computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def run_pinned(order: Order, progress: Progress | None = None) -> None:
     """
     request = {"task": "evaluate", "plan": str(order.plan), "folder": str(order.folder)}
     request |= {"as_of": order.as_of.isoformat()} if order.as_of else {}
+    request |= {"again": "yes"} if order.again else {}
     _carried_out(request, progress or (lambda _stage: None))
 
 

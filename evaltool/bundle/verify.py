@@ -229,7 +229,7 @@ def _rerun(members: Members, run: Run, progress: Callable[[str], None] | None) -
         work.mkdir()
         plan = _laid_out(members, index, Path(room))
         try:
-            run_pinned(Order(plan=plan, folder=work, as_of=run.as_of), progress)
+            run_pinned(Order(plan=plan, folder=work, as_of=run.as_of, again=True), progress)
         except EvaltoolError as error:
             causes = "; ".join(f"{f.code}: {f.cause}" for f in error.faults)
             cause = f"The bundle's own plan and data can no longer be evaluated: {causes}"

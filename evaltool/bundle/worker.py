@@ -58,6 +58,7 @@ def evaluate_into(request: dict[str, str], events: TextIO) -> None:
     from evaltool.reading.lock_file import lock_status  # noqa: PLC0415 - same
     from evaltool.reading.panel_file import read_panel  # noqa: PLC0415 - same
     from evaltool.reading.plan_file import place_faults, plan_lines, read_plan  # noqa: PLC0415 - same
+    from evaltool.reading.previous_runs import check_previous  # noqa: PLC0415 - same
     from evaltool.records.run import NumericProfile  # noqa: PLC0415 - same
 
     def tell(stage: str) -> None:
@@ -66,9 +67,11 @@ def evaluate_into(request: dict[str, str], events: TextIO) -> None:
     tell("plan")
     plan = read_plan(Path(request["plan"]))
     lock = lock_status(plan)
-    tell("data")
-    panel = read_panel(plan)
     try:
+        if "again" not in request:
+            check_previous(plan)
+        tell("data")
+        panel = read_panel(plan)
         run = evaluate(
             plan,
             panel,

@@ -70,12 +70,13 @@ def _plan_errors(path: Path) -> tuple[EvaluationPlan | None, list[EvaltoolError]
     from evaltool.pipeline.prepare import plan_refusals  # noqa: PLC0415 - keeps --help light
     from evaltool.reading.lock_file import lock_status  # noqa: PLC0415 - same
     from evaltool.reading.plan_file import plan_faults  # noqa: PLC0415 - same
+    from evaltool.reading.previous_runs import previous_faults  # noqa: PLC0415 - same
 
     plan, faults = plan_faults(path)
     errors: list[EvaltoolError] = [PlanError(faults)] if faults else []
     if plan is None:
         return None, errors
-    if refused := plan_refusals(plan):
+    if refused := (*plan_refusals(plan), *previous_faults(plan)):
         errors.append(PlanError(refused))
     try:
         lock_status(plan)

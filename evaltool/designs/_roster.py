@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -30,14 +31,14 @@ def unit_table(panel: Panel) -> pd.DataFrame:
     return pd.DataFrame({"unit": first["unit"].to_numpy(), "first_treated": start, "weight": weight})
 
 
-def design_seal(method: str, options: Record, roster: pd.DataFrame | None) -> str:
+def design_seal(method: str, options: Record | Mapping[str, object], roster: pd.DataFrame | None) -> str:
     """Hexadecimal sha256 of method, options and roster (unit, start and weight to the last bit)."""
     digest = None
     if roster is not None:
         rows = zip(roster["unit"].tolist(), roster["first_treated"].tolist(), roster["weight"].tolist(), strict=True)
         lines = "\n".join(f"{unit!r}\t{start!r}\t{weight!r}" for unit, start, weight in rows)
         digest = hashlib.sha256(lines.encode()).hexdigest()
-    return seal_of({"method": method, "options": options.to_json(), "roster": digest})
+    return seal_of({"method": method, "options": options, "roster": digest})
 
 
 def cohorts_of(panel: Panel, roster: pd.DataFrame, *, never: str) -> tuple[DesignCohort, ...]:

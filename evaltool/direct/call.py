@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import pandas as pd
 
@@ -32,6 +32,7 @@ Frame = pd.DataFrame | ArrowFrame
 """pandas, polars, pyarrow, or anything else with the Arrow interface."""
 NO_WINDOW = (date(1900, 1, 1), date(2199, 12, 31))
 """A direct call states no window; nothing it uses reads one."""
+Target = Literal["ATT", "ATC", "ATE", "ATO", "ATM"]
 NOTHING: Mapping[str, Option] = {}
 T = TypeVar("T")
 
@@ -46,6 +47,7 @@ class Call:
     options: Mapping[str, Option] = field(default_factory=dict)
     design: str = "groups.adoption"
     design_options: Mapping[str, Option] = field(default_factory=dict)
+    target: Target = "ATT"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +124,7 @@ def plan_of(call: Call) -> EvaluationPlan:
     cluster = None if call.roles.cluster == call.roles.unit else call.roles.cluster
     return EvaluationPlan.model_construct(  # type: ignore[call-arg]  # no contract: only these tables are stated
         outcome=(outcome,),
-        estimand=Estimand(outcome=outcome.id),
+        estimand=Estimand(outcome=outcome.id, target=call.target),
         design=DesignTable(method=call.design, options=dict(call.design_options)),
         estimator=EstimatorTable(method=call.estimator, options=dict(call.options)),
         inference=Inference(cluster=cluster),

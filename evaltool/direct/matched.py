@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
+from typing import get_args
 
 import pandas as pd
 
-from evaltool.direct.call import Call
+from evaltool.direct.call import Call, Target
 from evaltool.pipeline.prepare import Method
 from evaltool.records.design import BalanceRow, Design, MatchSummary
 from evaltool.records.ledger import Ledger
@@ -35,7 +36,7 @@ class MatchedDesign:
 
     @property
     def weights(self) -> pd.Series[float]:
-        """Weight by unit, over all units submitted: treated 1, comparison units average 1, 0 without a match."""
+        """Weight by unit, over all units submitted; 0 takes no part. Matching for the ATT: treated 1."""
         weights = self.units.set_index("unit")["weight"]
         return weights.astype("float64")
 
@@ -59,12 +60,18 @@ class MatchedDesign:
 
     @property
     def effective_n(self) -> float:
-        """Kish's effective number of matched comparison units."""
+        """Kish's effective number of comparison units with weight; of the smaller arm where both are weighted."""
         return self.facts.effective_n
 
     @property
+    def target(self) -> Target:
+        """The estimand the design was made for, whoever was left out."""
+        found: Target = next(name for name in get_args(Target) if self.facts.estimand.split(" ", maxsplit=1)[0] == name)
+        return found
+
+    @property
     def estimand(self) -> str:
-        """``ATT``, or ``ATT among the matched treated`` when treated units found no match."""
+        """``ATT``, or ``ATT among the matched treated`` when treated units found no match; likewise for the others."""
         return self.facts.estimand
 
     @property

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import pandas as pd
 import pyarrow as pa
 
@@ -29,7 +27,7 @@ def with_first_treated(frame: Frame, columns: Indicator, call: str) -> tuple[pd.
     whose treatment ends.
     """
     given = frame_of(frame, call)
-    table = given if isinstance(given, pd.DataFrame) else cast("pd.DataFrame", pa.table(given).to_pandas())
+    table = given if isinstance(given, pd.DataFrame) else pa.table(given).to_pandas()
     faults = [
         _fault(call, name, f"The frame has no column '{value}'.", f"It has: {', '.join(map(str, table.columns))}.")
         for name, value in (("treatment", columns.treatment), ("unit", columns.unit), ("time", columns.time))

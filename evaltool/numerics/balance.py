@@ -56,6 +56,15 @@ def spread(x: Floats) -> float:
     return float(np.std(x, ddof=1))
 
 
+def weighted_spread(x: Floats, weights: Floats) -> float:
+    """The standard deviation √(Σw(x − mean)² / (1 − Σw²)) under weights of sum one; √(p(1 − p)) for two values."""
+    values = np.unique(x)
+    if values.shape[0] == TWO_VALUES:
+        share = _mean((x == values[1]).astype(np.float64), weights)
+        return math.sqrt(share * (1.0 - share)) * float(values[1] - values[0])
+    return math.sqrt(_variance(x, weights)) if values.shape[0] > 1 else 0.0
+
+
 def compare(x: Floats, groups: Groups, *, sd: float, binary: bool) -> Alike:
     """Compare one covariate (n,) between the weighted groups; ``sd`` is the stated denominator.
 

@@ -46,8 +46,7 @@ class Untreated:
 
         ``omega`` (n,) is zero wherever there is no prediction.
         """
-        by_unit = np.bincount(self.unit, weights=omega, minlength=self.effects.units)
-        by_period = np.bincount(self.period, weights=omega, minlength=self.effects.period_mass.shape[0])
+        by_unit, by_period = self._sums(np.ones_like(self.used), omega)
         found = np.zeros(omega.shape[0])
         slopes = np.zeros(self.covariates.shape[1])
         inside = self.covariates[self.used]
@@ -56,23 +55,25 @@ class Untreated:
             mean = self._effects_of(by_unit, by_period)
             target = self.covariates.T @ omega - inside.T @ (weights * mean)
             slopes = self.fit.bread @ target
-            by_unit = by_unit - np.bincount(
-                self.unit[self.used], weights=weights * (inside @ slopes), minlength=by_unit.shape[0]
-            )
-            by_period = by_period - np.bincount(
-                self.period[self.used], weights=weights * (inside @ slopes), minlength=by_period.shape[0]
-            )
+            less_unit, less_period = self._sums(self.used, weights * (inside @ slopes))
+            by_unit, by_period = by_unit - less_unit, by_period - less_period
         found[self.used] = -weights * (self._effects_of(by_unit, by_period) + inside @ slopes)
         return found
+
+    def _sums(self, rows: Bools, values: Floats) -> tuple[Floats, Floats]:
+        """Sums by unit and by period of ``values`` on some rows."""
+        units, periods = self.effects.units, self.effects.period_mass.shape[0]
+        return (
+            np.bincount(self.unit[rows], weights=values, minlength=units).astype(np.float64),
+            np.bincount(self.period[rows], weights=values, minlength=periods).astype(np.float64),
+        )
 
     def _effects_of(self, by_unit: Floats, by_period: Floats) -> Floats:
         """(used rows,) the solution of the two-way equations, read off at each row; refined once."""
         unit, period = self.effects.solve(by_unit, by_period)
         values = unit[self.effects.unit] + period[self.effects.period]
-        sums = self.effects.weights * values
-        left_unit = by_unit - np.bincount(self.effects.unit, weights=sums, minlength=by_unit.shape[0])
-        left_period = by_period - np.bincount(self.effects.period, weights=sums, minlength=by_period.shape[0])
-        more_unit, more_period = self.effects.solve(left_unit, left_period)
+        sums = self._sums(self.used, self.effects.weights * values)
+        more_unit, more_period = self.effects.solve(by_unit - sums[0], by_period - sums[1])
         return values + more_unit[self.effects.unit] + more_period[self.effects.period]
 
 

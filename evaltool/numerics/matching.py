@@ -20,7 +20,7 @@ from evaltool.numerics.inference import Floats, Ints
 
 GRID = 10**12
 """Scores are whole multiples of 1 / GRID."""
-Order = Literal["largest", "smallest", "closest"]
+Order = Literal["largest", "smallest", "closest", "data"]
 
 
 def to_grid(score: Floats) -> Ints:
@@ -165,7 +165,9 @@ def _follow(pointers: list[int], start: int) -> int:
 
 
 def _sequence(arm: Arm, mine: Ints, order: Order) -> list[int]:
-    """Treated units in the order they choose; equal scores by tie rank."""
+    """Treated units in the order they choose; equal scores by tie rank, which alone is the order of ``data``."""
+    if order == "data":
+        return [int(i) for i in mine[np.argsort(arm.rank[mine])]]
     key = -arm.score[mine] if order == "largest" else arm.score[mine]
     return [int(i) for i in mine[np.lexsort((arm.rank[mine], key))]]
 

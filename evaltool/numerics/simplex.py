@@ -69,10 +69,10 @@ def _solve(c: Floats) -> SimplexSolution:
     gradient = unit.T @ (unit @ weights)
     level = float(weights @ gradient)
     face = np.flatnonzero((gradient - level <= SLACK) | (weights > 0.0))
-    unique = _independent(unit[:, face])
+    unique = independent_columns(unit[:, face])
     if not unique:
         chosen = np.zeros(count)
-        chosen[face] = _smallest(unit[:, face], weights[face])
+        chosen[face] = smallest_weights(unit[:, face], weights[face])
         weights = chosen
         gradient = unit.T @ (unit @ weights)
         level = float(weights @ gradient)
@@ -154,7 +154,7 @@ def _affine(c: Floats) -> Floats:
     return moved
 
 
-def _independent(c: Floats) -> bool:
+def independent_columns(c: Floats) -> bool:
     """Whether the columns of C with a row of ones are linearly independent: then the weights are the only ones."""
     rows = np.vstack([c, np.ones(c.shape[1])])
     if rows.shape[1] > rows.shape[0]:
@@ -163,7 +163,7 @@ def _independent(c: Floats) -> bool:
     return bool(values[-1] > RANK * values[0])
 
 
-def _smallest(c: Floats, weights: Floats) -> Floats:
+def smallest_weights(c: Floats, weights: Floats) -> Floats:
     """Among all w ≥ 0 with the same Cw and Σw, the one with the smallest sum of squares."""
     rows = np.vstack([c, np.ones(c.shape[1])])
     null = _null_space(rows)

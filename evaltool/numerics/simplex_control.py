@@ -1,4 +1,4 @@
-"""Synthetic controls on arrays: one fit, all placebos in space, leave-one-out, and the rank among placebos."""
+"""Synthetic controls on arrays: one fit, and the rank of a treated unit among placebos."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def fit_control(y: Floats, donors: Floats, windows: Windows) -> Control:
         path=path,
         gap=gap,
         effect=mean_of(gap[windows.after]),
-        rmspe_before=_rmspe(gap[windows.before], y),
-        rmspe_after=_rmspe(gap[windows.after], y),
+        rmspe_before=rmspe_of(gap[windows.before], y),
+        rmspe_after=rmspe_of(gap[windows.after], y),
     )
 
 
@@ -65,23 +65,10 @@ def mean_of(values: Floats) -> float:
     return math.fsum(values.tolist()) / values.shape[0]
 
 
-def _rmspe(gap: Floats, y: Floats) -> float:
+def rmspe_of(gap: Floats, y: Floats) -> float:
     """Root of the mean squared gap; a gap that is rounding of the outcome counts as none."""
     value = math.sqrt(math.fsum((gap * gap).tolist()) / gap.shape[0])
     return value if value > 1e-14 * float(np.max(np.abs(y))) * math.sqrt(gap.shape[0]) else 0.0
-
-
-def placebos_in_space(donors: Floats, windows: Windows) -> tuple[Control, ...]:
-    """Every donor in turn as if it were treated, with the other donors as its pool; the treated unit is in none."""
-    every = np.arange(donors.shape[1])
-    return tuple(fit_control(donors[:, j], donors[:, every != j], windows) for j in every.tolist())
-
-
-def leave_one_out(y: Floats, donors: Floats, windows: Windows, control: Control) -> dict[int, Control]:
-    """The fit without each donor that carries weight, by its column."""
-    every = np.arange(donors.shape[1])
-    members = np.flatnonzero(control.solution.weights).tolist()
-    return {int(j): fit_control(y, donors[:, every != j], windows) for j in members}
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,9 @@ def two_way(unit: Ints, period: Ints, weights: Floats, sizes: tuple[int, int]) -
 
 def _components(table: Table, has_unit: Bools, has_period: Bools) -> Ints:
     """(units + periods,) number of the connected set, in order of first appearance; −1 without rows."""
-    links = sparse.block_array([[None, table], [table.T, None]], format="csr")
+    unit, period = table.nonzero()
+    size = has_unit.shape[0] + has_period.shape[0]
+    links = sparse.csr_array((np.ones(unit.shape[0]), (unit, period + has_unit.shape[0])), shape=(size, size))
     labels = csgraph.connected_components(links, directed=False)[1]
     present = np.concatenate([has_unit, has_period])
     found = np.full(present.shape[0], -1, dtype=np.int64)

@@ -47,7 +47,7 @@ class Evaluation:
 
 
 def all_gates(evaluation: Evaluation) -> tuple[GateResult, ...]:
-    """Every default gate of the method's family and every gate the contract names, in the order of the gate table.
+    """Every gate the method's family, the plan or a ``[[gate]]`` calls for, in the order of the gate table.
 
     Raises RunError when a gate whose consequence is ``stop`` does not pass.
     """
@@ -56,7 +56,7 @@ def all_gates(evaluation: Evaluation) -> tuple[GateResult, ...]:
     results = tuple(
         _one_gate(evaluation, plugin.name, asked.get(plugin.name))
         for plugin in registry.gates()
-        if plugin.expected(family) or plugin.name in asked
+        if plugin.stands_in(evaluation.plan, family) or plugin.name in asked
     )
     stopped = [r for r in results if r.consequence == "stop" and r.verdict in {"FAIL", "CANNOT_TELL"}]
     if stopped:

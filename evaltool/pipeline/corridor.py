@@ -20,6 +20,7 @@ from evaltool.pipeline.money import gains_of, investor_of
 from evaltool.pipeline.prepare import plan_refusals, primary_method
 from evaltool.pipeline.uncertainty import covariances, evidence_of, exact_covariances
 from evaltool.reading.lock_file import lock_status
+from evaltool.reading.previous_runs import check_previous
 from evaltool.records.decision import Decision
 from evaltool.records.design import Design
 from evaltool.records.estimate import Estimate, SecondOpinion
@@ -49,7 +50,8 @@ def evaluate(
     """Evaluate a plan on its panel.
 
     ``panel`` is None only when the plan reads no data. ``as_of`` overrides the plan's own. ``lock`` is read from
-    beside the plan's file unless given. A design sealed beside the plan's file is used instead of building one.
+    beside the plan's file unless given, and earlier runs are held against the plan; who gives it has looked there. A
+    design sealed beside the plan's file is used instead of building one.
 
     Raises PlanError, SealError, UsageError (no date to decide on), RunError; never returns a partial run.
     """
@@ -57,6 +59,8 @@ def evaluate(
         raise PlanError(faults)
     method = primary_method(plan)
     decided_on, sealed = stated_date(plan, as_of), lock or lock_status(plan)
+    if lock is None:
+        check_previous(plan)
     tell = progress or (lambda _stage: None)
     tell("design")
     settled = settle(plan, panel, method, sealed)

@@ -27,10 +27,11 @@ NOTHING = (
     r"prior\[[^]]*\]\.source",
     r"expectation",
     r"investment\.drawdown\[[^]]*\]\.investor",
-    r"governance\.(dispute_days|expert)",
+    r"governance\.(dispute_days|expert|side_by_side)",
 )
 """Keys that no computation of a decision reads and that define nothing: identity, names, reasons, remarks."""
 CLAIM = (
+    r"programme\.made_up",
     r"population\.(eligibility|unit|principle|once_per_person)",
     r"outcome\[[^]]*\]\.(title|definition|unit|verifier)",
     r"estimand\.target",

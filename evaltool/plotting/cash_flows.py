@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -36,7 +35,7 @@ def draw_cash_flows(flows: tuple[Flow, ...], currency: str, lang: str) -> Drawin
         message = "a figure of cash flows needs flows"
         raise ValueError(message)
     voice = Voice(lang)
-    days = [float(date2num(flow.on)) for flow in flows]
+    days = [float(flow.on.toordinal()) for flow in flows]
     width = max(NARROWEST, (max(days) - min(days)) / 28)
 
     def paint(figure: Figure) -> None:
@@ -45,10 +44,11 @@ def draw_cash_flows(flows: tuple[Flow, ...], currency: str, lang: str) -> Drawin
         down: dict[date, float] = {}
         for flow, day in zip(flows, days, strict=True):
             base = up if flow.amount >= 0 else down
-            colour = BLUE if flow.amount >= 0 else VERMILLION
+            colour, hatch = (BLUE, "") if flow.amount >= 0 else (VERMILLION, "////")
             axes.bar(
-                day, float(flow.amount), bottom=base.get(flow.on, 0.0), width=width, edgecolor=colour, linewidth=1.1,
-                facecolor="white" if flow.expected else colour, hatch="" if flow.amount >= 0 else "////", zorder=2,
+                day, float(flow.amount), bottom=base.get(flow.on, 0.0), width=width, linewidth=1.1, hatch=hatch,
+                facecolor="white" if flow.expected else colour, edgecolor=colour if flow.expected else "white",
+                zorder=2,
             )  # fmt: skip
             base[flow.on] = base.get(flow.on, 0.0) + float(flow.amount)
         ends = {day: float(flow.balance) for day, flow in zip(days, flows, strict=True)}

@@ -77,8 +77,15 @@ def _per_payer(axes: Axes, payers: tuple[PayerBars, ...], means: tuple[str, Voic
             place + BAR / 2, float(payer.paid), height=BAR, facecolor="white", edgecolor=INK, linewidth=1.0, zorder=2
         )
         if payer.lower is not None and payer.upper is not None:
-            ends = (float(payer.lower), float(payer.upper))
-            axes.plot(ends, (place - BAR / 2,) * 2, color=INK, linewidth=1.2, marker="|", markersize=7, zorder=3)
+            axes.plot(
+                (float(payer.lower), float(payer.upper)),
+                (place - BAR / 2,) * 2,
+                color=INK,
+                linewidth=1.2,
+                marker="|",
+                markersize=7,
+                zorder=3,
+            )
         furthest = max(0.0, float(payer.gain), float(payer.upper or 0))
         gains = voice.say("figure.gains_gains", {"amount": money(payer.gain, currency, voice.lang)})
         pays = voice.say("figure.gains_pays", {"amount": money(payer.paid, currency, voice.lang)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from pathlib import PurePosixPath, PureWindowsPath
 
 from evaltool.errors import Fault, Place, did_you_mean
 from evaltool.reading.plan_faults import known_outcome, known_specification, order, repeated
@@ -18,8 +19,24 @@ def _rule_ids(plan: EvaluationPlan) -> Iterable[Fault]:
 
 
 def _previous(plan: EvaluationPlan) -> Iterable[Fault]:
-    """Earlier runs enter once."""
-    return repeated([paid.manifest for paid in plan.payment.previous], "payment.previous", "manifest")
+    """Earlier runs enter once, and their paths mean the same on every machine."""
+    yield from repeated([paid.manifest for paid in plan.payment.previous], "payment.previous", "manifest")
+    for number, paid in enumerate(plan.payment.previous):
+        if paid.path is not None and (PurePosixPath(paid.path).is_absolute() or PureWindowsPath(paid.path).anchor):
+            yield Fault(
+                code="PLAN_PATH_ABSOLUTE",
+                cause=f"'{paid.path}' is an absolute path, which exists on one machine only.",
+                fix="Write the path relative to the plan's folder.",
+                place=Place(key=f"payment.previous[{number}].path"),
+            )
+
+
+def _clauses(plan: EvaluationPlan) -> Iterable[Fault]:
+    """A clause is printed where it applies, so it says something."""
+    for number, clause in enumerate(plan.governance.clause):
+        if not clause.text.in_language("en"):
+            cause, fix = f"The clause '{clause.id}' has no text.", "Write what was agreed, in one language at least."
+            yield Fault("PLAN_EMPTY_CLAUSE", cause, fix, Place(key=f"governance.clause[{number}].text"))
 
 
 def _rules(plan: EvaluationPlan) -> Iterable[Fault]:
@@ -178,6 +195,7 @@ def _shocks(plan: EvaluationPlan) -> Iterable[Fault]:
 PAYMENT_RULES: tuple[tuple[tuple[str, ...], Callable[[EvaluationPlan], Iterable[Fault]]], ...] = (
     (("payment",), _rule_ids),
     (("payment",), _previous),
+    (("governance",), _clauses),
     (("payment",), _caps),
     (("payment",), _parts),
     (("payment", "governance"), _shocks),

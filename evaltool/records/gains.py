@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Literal
 
 from evaltool.records.base import Exact, Record, Slug, Text
@@ -103,9 +104,14 @@ class TrancheShare(Record):
     """What is left when every tranche has its principal and return, to the tranches of the last rank."""
 
     @property
-    def received(self) -> Exact:
+    def gain(self) -> Decimal:
+        """What is more than principal."""
+        return self.earned + self.rest
+
+    @property
+    def received(self) -> Decimal:
         """All of it."""
-        return self.repaid + self.earned + self.rest
+        return self.repaid + self.gain
 
 
 class Waterfall(Record):

@@ -138,6 +138,13 @@ class GatePlugin:
     families: tuple[str, ...] | None = None
     """Method families in whose gate table a default gate stands (None: all); elsewhere only a contract asks for it."""
 
+    called_by: Callable[[EvaluationPlan], bool] | None = None
+    """Whether a plan puts it into its gate table by what it states elsewhere (an event, an extreme selection)."""
+
+    def stands_in(self, plan: EvaluationPlan, family: str) -> bool:
+        """Whether the gate is asked in this plan without the contract naming it under ``[[gate]]``."""
+        return self.expected(family) or (self.called_by is not None and self.called_by(plan))
+
     def expected(self, family: str) -> bool:
         """Whether a method of this family gets the gate without the contract naming it."""
         return self.default_on and (self.families is None or family in self.families)

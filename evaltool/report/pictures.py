@@ -190,7 +190,7 @@ def axis_words(telling: Telling, estimate: Estimate) -> str:
 def verdicts(telling: Telling) -> tuple[Verdict, ...]:
     """The decided basis first, then every other basis and pre-registered specification."""
     decision = telling.run.decision
-    found = [_verdict(telling, a) for a in decision.alternatives]
+    found = [verdict_of(telling, a) for a in decision.alternatives if a.kind != "estimator"]
     if found and decision.basis and not any(v.decided for v in found) and telling.decided():
         found.insert(0, _own(telling))
     return tuple(sorted(found, key=lambda v: not v.decided))
@@ -206,7 +206,7 @@ def _own(telling: Telling) -> Verdict:
     return Verdict(label, state, decision.triggered, point, decided=True)
 
 
-def _verdict(telling: Telling, alternative: Alternative) -> Verdict:
+def verdict_of(telling: Telling, alternative: Alternative) -> Verdict:
     """One alternative in words."""
     decision = telling.run.decision
     label = alternative_title(telling, alternative)
@@ -225,7 +225,8 @@ def alternative_title(telling: Telling, alternative: Alternative) -> str:
     if alternative.kind == "basis":
         return telling.name_of("basis_short", alternative.name)
     if alternative.kind == "estimator":
-        return telling.say("figure.bases_method", {"method": telling.name_of("method", alternative.name)})
+        name = telling.name_of("method", alternative.name)
+        return name[:1].upper() + name[1:]
     return specification_title(telling, alternative.name)
 
 

@@ -27,6 +27,7 @@ EXPECTED = {
     "estimator": {
         "counterfactual.synthetic_control",
         "did.event_study",
+        "did.extended_twfe",
         "did.group_time",
         "did.imputation",
         "did.sun_abraham",

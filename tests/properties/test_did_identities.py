@@ -23,19 +23,22 @@ METHODS: dict[str, tuple[str, Mapping[str, object], str]] = {
     "imputation": ("did.imputation", {}, "dynamic"),
     "leave_out": ("did.imputation", {"variance": "leave_out"}, "simple"),
     "two_stage": ("did.two_stage", {}, "calendar"),
+    "extended": ("did.extended_twfe", {}, "group"),
+    "extended_leads": ("did.extended_twfe", {"control_group": "never_treated", "effects": "unit"}, "dynamic"),
 }
 
 
-def frame_of(seed: int, units: int = 48) -> pd.DataFrame:
-    """A small staggered panel: starts 3, 4, never; five periods; a covariate that varies over time."""
+def frame_of(seed: int, units: int = 48, *, constant: bool = False) -> pd.DataFrame:
+    """A small staggered panel: starts 3, 4, never; five periods; a covariate that varies over time, or does not."""
     rng = np.random.default_rng(seed)
+    noise = rng.normal(size=units)
     g = np.array([3, 4, 0, 0])[np.arange(units) % 4]
     rows = [
         {
             "unit": u,
             "time": t,
             "g": int(g[u]),
-            "x": float(rng.normal()),
+            "x": float(noise[u] if constant else rng.normal()),
             "y": float(10.0 + u % 5 + t + (1.0 + t - g[u]) * (g[u] > 0) * (t >= g[u]) + rng.normal()),
             "w": float(1 + u % 3),
             "c": f"town {u % 8}",
@@ -112,7 +115,7 @@ def test_imputation_and_two_stage_give_one_effect(seed: int, kind: str, *, gaps:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_row_and_column_order_change_no_bit(name: str) -> None:
-    frame = frame_of(1)
+    frame = frame_of(1, constant=name.startswith("extended"))
     first = numbers(run(frame, name, ("x",))).tobytes()
     for seed in (2, 3):
         shuffled = frame.sample(frac=1.0, random_state=seed)[frame.columns[::-1]]
@@ -153,7 +156,7 @@ def test_a_time_shift_changes_no_bit(name: str) -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_always_treated_units_change_no_bit(name: str) -> None:
-    frame = frame_of(6)
+    frame = frame_of(6, constant=name.startswith("extended"))
     extra = pd.DataFrame(
         [
             {"unit": 900 + u, "time": t, "g": 1, "x": 1e9, "y": 1e12 * t, "w": 5.0, "c": "town 1"}
@@ -180,7 +183,7 @@ def test_only_ratios_of_weights_matter(seed: int, factor: float, name: str) -> N
 @given(seed=st.integers(0, 10_000), name=st.sampled_from(sorted(METHODS)), gaps=st.booleans(), covariate=st.booleans())
 def test_two_computations_agree(seed: int, name: str, *, gaps: bool, covariate: bool) -> None:
     covariates = ("x",) if covariate else ()
-    frame = frame_of(seed)
+    frame = frame_of(seed, constant=name.startswith("extended"))
     panel = with_gaps(frame, covariates) if gaps else staggered(frame, covariates=covariates, cluster="c", weight="w")
     found = estimate(panel, ask(name, covariates))
     assert found.se is not None
@@ -200,7 +203,7 @@ def test_influence_values_reproduce_the_error(name: str) -> None:
     assert found.se == pytest.approx(float(np.sqrt((sums**2).sum() * scale)) / len(found.influence), rel=1e-10)
 
 
-@pytest.mark.parametrize("name", ["twfe", "event_study", "sun_abraham", "imputation", "two_stage"])
+@pytest.mark.parametrize("name", ["twfe", "event_study", "sun_abraham", "imputation", "two_stage", "extended"])
 def test_a_straight_trend_common_to_all_gives_the_planted_effect(name: str) -> None:
     """No noise, one common effect of 3: every method finds 3 to the last digits."""
     frame = frame_of(8)

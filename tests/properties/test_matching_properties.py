@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matched_worlds import asked, built, cross_section, panel_of
 
+from evaltool.designs.matching._nearest_options import NearestOptions
 from evaltool.designs.matching.nearest import PLUGIN as NEAREST
-from evaltool.designs.matching.nearest import NearestOptions
 from evaltool.estimators.weighted.difference import PLUGIN as DIFFERENCE
 from evaltool.estimators.weighted.difference import DifferenceOptions
 from evaltool.numerics.matching import Arm, MatchRule, nearest

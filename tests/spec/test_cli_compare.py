@@ -137,12 +137,18 @@ def test_what_cannot_move_money_is_a_list_somebody_wrote() -> None:
         *("payment.shock[x].title", "payment.shock[x].source", "sensitivity[x].title"),
         *("budget_gain[x].title", "budget_gain[x].source", "prior[x].source"),
         *("expectation[x].outcome", "expectation[x].standard_error", "expectation[x].source"),
-        *("investment.drawdown[x].investor", "governance.dispute_days", "governance.expert"),
+        *("investment.drawdown[x].investor", "governance.dispute_days", "governance.expert", "governance.side_by_side"),
     }
     assert {key for key, effect in found.items() if effect == "claim" and not key.startswith("budget_gain")} == {
         *("population.eligibility", "population.unit", "population.principle", "population.once_per_person"),
         *("outcome[x].title", "outcome[x].definition", "outcome[x].unit", "outcome[x].verifier"),
-        *("estimand.target", "sensitivity[x].id", "sensitivity[x].method", "sensitivity[x].options"),
+        *(
+            "programme.made_up",
+            "estimand.target",
+            "sensitivity[x].id",
+            "sensitivity[x].method",
+            "sensitivity[x].options",
+        ),
         "sensitivity[x].aggregation",
     }
 

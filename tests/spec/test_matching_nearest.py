@@ -10,7 +10,8 @@ import pytest
 from matched_worlds import built, cross_section, panel_of
 from pydantic import ValidationError
 
-from evaltool.designs.matching.nearest import PLUGIN, NearestOptions
+from evaltool.designs.matching._nearest_options import NearestOptions
+from evaltool.designs.matching.nearest import PLUGIN
 from evaltool.errors import RunError
 from evaltool.numerics.balance import Groups, compare, effective_size, is_binary, spread
 from evaltool.numerics.matching import Arm, MatchRule, nearest, to_grid

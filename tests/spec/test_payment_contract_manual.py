@@ -52,16 +52,24 @@ TABLES = {
     "gate": "`[[gate]]`",
     "fallback": "`[[fallback]]`",
     "payment": "`[payment]`",
+    "budget_gain": "`[[budget_gain]]`",
+    "investment": "`[investment]`",
+    "prior": "`[[prior]]`",
+    "expectation": "`[[expectation]]`",
     "sensitivity": "`[[sensitivity]]`",
     "disclosure": "`[disclosure]`",
     "governance": "`[governance]`",
 }
 
 
+MONEY = {"budget_gain", "investment", "prior", "expectation"}
+"""Tables about who gains and who invests, described together."""
+
+
 def test_every_table_has_its_section(root: Path) -> None:
     names = {info.alias or name for name, info in EvaluationPlan.model_fields.items()}
-    assert names == {"schema", *TABLES}
-    assert set(TABLES.values()) | {"Top level", "What the lint asks"} == set(sections(root))
+    assert names == {"schema", *TABLES, *MONEY}
+    assert set(TABLES.values()) | {"Top level", "Versions and variations", "What the lint asks"} <= set(sections(root))
     assert not [name for name in names if f"`{name}`" not in sections(root)["Top level"]]
 
 
@@ -95,3 +103,17 @@ def test_the_manual_names_no_field_that_does_not_exist(root: Path) -> None:
     first_cells = re.findall(r"^\| (`[a-z_`, ]+`) \|", (root / "docs" / "CONTRACT.md").read_text("utf-8"), re.MULTILINE)
     named = {name for cell in first_cells for name in re.findall(r"`([a-z_]+)`", cell)}
     assert not named - known
+
+
+@pytest.mark.parametrize("table", sorted(set(TABLES.values()) | {"Top level"}))
+def test_every_row_says_meaning_unit_example_and_the_field_of_indigo(root: Path, table: str) -> None:
+    """Tables of terms and options belong to the methods that take them."""
+    parts = re.split(r"^### ", sections(root)[table], flags=re.MULTILINE)
+    own = [part for number, part in enumerate(parts) if number == 0 or part.startswith("`[[")]
+    rows = [line for part in own for line in part.splitlines() if line.startswith("| `")]
+    assert rows
+    for row in rows:
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert len(cells) == 5, row
+        assert all(cells), row
+        assert cells[4] == "–" or re.match(r"`[a-z_0-9/]+`", cells[4]), row

@@ -16,8 +16,8 @@ Assumptions
 
 Refuses when
     There are no units, periods and starts; nobody, or more than one unit, is treated; the treated unit has fewer than
-    two periods before its start; fewer than two donors remain; a named unit is not in the data;
-    a unit lacks a period.
+    two periods before its start; fewer than two donors remain; a named unit is not in the data, or is treated and named
+    as a donor; a unit lacks a period.
 
 Source
     Abadie, Diamond & Hainmueller 2010 (JASA 105), section 2.1; Abadie 2021 (Journal of Economic Literature 59),
@@ -83,7 +83,12 @@ def build(request: DesignRequest) -> Design:
     treated = np.isfinite(units["first_treated"].to_numpy(dtype=np.float64)) & ~excluded
     allowed = names.isin(options.donors).to_numpy(dtype=bool) if options.donors else np.ones(len(units), dtype=bool)
     kept = treated | (allowed & ~excluded)
-    faults = [*_named_faults(names, options), *_size_faults(panel, units, treated, kept), *_balance_faults(panel)]
+    faults = [
+        *_named_faults(names, options),
+        *_treated_faults(names[treated], options),
+        *_size_faults(panel, units, treated, kept),
+        *_balance_faults(panel),
+    ]
     if faults:
         raise RunError(faults)
     roster = units.loc[kept].reset_index(drop=True)
@@ -139,6 +144,14 @@ def _named_faults(names: pd.Series[str], options: PoolOptions) -> list[Fault]:
         for name in listed
         if name not in set(known)
     ]
+
+
+def _treated_faults(treated: pd.Series[str], options: PoolOptions) -> list[Fault]:
+    """Treated units that are named as donors."""
+    fix = "Take it off the list: a treated unit is no donor."
+    place = Place(key="design.options.donors")
+    listed = [name for name in options.donors if name in set(treated)]
+    return [Fault("RUN_TREATED_DONOR", f"'{name}' is treated within the data.", fix, place) for name in listed]
 
 
 def _size_faults(panel: Panel, units: pd.DataFrame, treated: Bools, kept: Bools) -> list[Fault]:

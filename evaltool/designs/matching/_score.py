@@ -7,28 +7,31 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from scipy import stats
 
 from evaltool.errors import Fault, Place, RunError
+from evaltool.numerics.probit import probit
 from evaltool.numerics.regression import Regressors, logit
 from evaltool.numerics.separation import find_separation
 from evaltool.records.panel import FloatArray
 
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+Link = Literal["logit", "probit"]
 CaliperSd = Literal["overall", "mean_of_groups", "pooled"]
 KEY = "design.options.covariates"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Score:
-    """(n,) fitted probabilities and linear predictors of a maximum likelihood logit."""
+    """(n,) fitted probabilities and linear predictors of a maximum likelihood logit or probit, and its steps."""
 
     probability: FloatArray
     linear: FloatArray
     steps: int
 
 
-def fit_score(x: FloatArray, names: tuple[str, ...], treated: Bools) -> Score:
-    """Logit of ``treated`` on a constant and the columns of ``x`` (n, k).
+def fit_score(x: FloatArray, names: tuple[str, ...], treated: Bools, link: Link = "logit") -> Score:
+    """Logit or probit of ``treated`` on a constant and the columns of ``x`` (n, k).
 
     Rows are put in order of their content before fitting, and each score is added up column by column, so that equal
     covariates give equal scores. Raises RunError: RUN_COLLINEAR, RUN_SEPARATION (naming covariates),
@@ -39,15 +42,26 @@ def fit_score(x: FloatArray, names: tuple[str, ...], treated: Bools) -> Score:
     where = "the propensity score"
     regressors = Regressors(matrix=matrix[order], names=("constant", *names), where=where)
     try:
-        fit = logit(regressors, treated[order].astype(np.float64), np.ones(x.shape[0]))
+        coefficients, steps = _fitted(regressors, treated[order].astype(np.float64), link)
     except RunError as error:
         raise RunError(_placed(fault, x, names, treated) for fault in error.faults) from None
-    linear = np.full(x.shape[0], float(fit.coefficients[0]))
+    linear = np.full(x.shape[0], float(coefficients[0]))
     for j in range(x.shape[1]):
-        linear += float(fit.coefficients[j + 1]) * x[:, j]
+        linear += float(coefficients[j + 1]) * x[:, j]
+    if link == "probit":
+        return Score(probability=stats.norm.cdf(linear), linear=linear, steps=steps)
     small = np.exp(-np.abs(linear))
     probability = np.where(linear >= 0.0, 1.0 / (1.0 + small), small / (1.0 + small))
-    return Score(probability=probability, linear=linear, steps=fit.steps)
+    return Score(probability=probability, linear=linear, steps=steps)
+
+
+def _fitted(x: Regressors, d: FloatArray, link: Link) -> tuple[FloatArray, int]:
+    """Coefficients and steps."""
+    if link == "probit":
+        found = probit(x, d)
+        return found.coefficients, found.steps
+    fit = logit(x, d, np.ones(d.shape[0]))
+    return fit.coefficients, fit.steps
 
 
 def _placed(fault: Fault, x: FloatArray, names: tuple[str, ...], treated: Bools) -> Fault:

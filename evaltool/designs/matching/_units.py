@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Units:
-    """(n,) units in canonical order; ``x`` (n, k) covariates."""
+    """(n,) units in canonical order; ``x`` (n, k) covariates; ``more`` other columns by name."""
 
     ids: tuple[int | str, ...]
     treated: Bools
@@ -25,9 +26,16 @@ class Units:
     exact_names: tuple[str, ...]
     stratum: IntArray
     rank: IntArray
+    more: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
-def units_of(panel: Panel | None, covariates: tuple[str, ...], exact: tuple[str, ...], tie_order: str | None) -> Units:
+def units_of(
+    panel: Panel | None,
+    covariates: tuple[str, ...],
+    exact: tuple[str, ...] = (),
+    tie_order: str | None = None,
+    more: tuple[str, ...] = (),
+) -> Units:
     """The units of a cross-section. Raises RunError with every fault found.
 
     RUN_NEEDS_CROSS_SECTION, RUN_NOBODY_TREATED, RUN_NO_COMPARISON, RUN_UNKNOWN_COVARIATE, RUN_COVARIATE_MISSING,
@@ -45,7 +53,7 @@ def units_of(panel: Panel | None, covariates: tuple[str, ...], exact: tuple[str,
     frame = panel.frame
     treated = frame["treated"].to_numpy(dtype=bool)
     faults = [*_arm_faults(treated), *_weight_faults(frame)]
-    wanted = dict.fromkeys((*covariates, *exact, *([] if tie_order is None else [tie_order])))
+    wanted = dict.fromkeys((*covariates, *exact, *([] if tie_order is None else [tie_order]), *more))
     faults += _column_faults(panel, list(wanted))
     if tie_order is not None and tie_order in panel.covariates:
         faults += _tie_faults(frame, tie_order)
@@ -61,6 +69,7 @@ def units_of(panel: Panel | None, covariates: tuple[str, ...], exact: tuple[str,
         exact_names=exact,
         stratum=_strata(values),
         rank=_ranks(frame, tie_order),
+        more={name: frame[f"x.{name}"].to_numpy(dtype=np.float64) for name in more},
     )
 
 

@@ -1,18 +1,26 @@
-"""Nearest-neighbour matching on a propensity score, built without outcomes.
+"""Nearest-neighbour matching on a propensity score or on several covariates, built without outcomes.
 
 Estimand
-    The comparison serves the average effect on the treated (ATT). As soon as a treated unit finds no match the target
-    is another one and is called so: ``ATT among the matched treated``.
+    The comparison serves the average effect on the treated (ATT), or on the comparison units (ATC: those are matched
+    with treated units). As soon as one of them finds no match the target is another one and is called so: ``ATT among
+    the matched treated``.
 
 Equation as implemented
-    Score e(x): maximum likelihood logit of treatment on a constant and the covariates named; matched on e(x)
-    (``probability``) or log e/(1 − e) (``linear``), rounded to 10⁻¹². With replacement unit i is matched with everybody
+    Score e(x): maximum likelihood logit (or probit) of treatment on a constant and the covariates named; matched on
+    e(x) (``probability``) or its linear predictor (``linear``), rounded to 10⁻¹². Or the distance is √(d'S⁻¹d) between
+    the columns of ``match_on``: S the covariance pooled within groups (``mahalanobis``), that of ranks with every
+    variance raised to that without ties (``robust_mahalanobis``), or its diagonal (``scaled_euclidean``); the score
+    (logit) then serves caliper, support and order. With replacement unit i is matched with everybody
     within the distance of its ``ratio``-th nearest, ties included. Without, greedily: treated units choose in the order
     of their score (``largest``, ``smallest`` or ``closest`` pair first), each takes its first match before any takes
-    a second; at equal distance the lower score, at equal scores the nearest in tie order (``tie_order``, else id).
+    a second; at equal distance the lower score, at equal scores the nearest in tie order (``tie_order``, else id); on
+    several columns see ``numerics.matching_cloud``. ``data`` takes the tie order alone as order of choice. With
+    ``max_ratio`` the number of matches falls with the score (Ming & Rosenbaum), their mean being ``ratio``.
     Caliper: distance ≤ caliper × SD of the score (``overall``: all units; ``mean_of_groups``: mean of both groups' SD;
-    ``pooled``: root mean of both variances). A matched comparison unit weighs the sum over its sets of 1 / (set's
-    comparison units), scaled to average 1 over the matched comparison units; matched treated units weigh 1.
+    ``pooled``: root mean of both variances); ``calipers`` are largest differences in single columns, in their own
+    units. ``support`` leaves out those whose score is beyond the other group's range. A matched comparison unit weighs
+    the sum over its sets of 1 / (set's comparison units), scaled to average 1 over the matched comparison units;
+    matched treated units weigh 1. For the ATC the groups change places.
 
 Uncertainty
     None here; see the estimator. How far the effect depends on tie order is found there, since it needs outcomes.
@@ -29,68 +37,45 @@ Refuses when
 
 Source
     Rosenbaum & Rubin 1983 (Biometrika 70), theorems 1–4 (score); Rubin 1973 (Biometrics 29) (greedy nearest
-    neighbour); Abadie & Imbens 2006 (Econometrica 74), equation 3 and the set J_M(i) (replacement with ties); Austin
-    2011 (Pharmaceutical Statistics 10) (calipers).
+    neighbour); Rosenbaum 2010 (Design of Observational Studies), chapter 8 (rank distance); Ming & Rosenbaum 2000
+    (Biometrics 56) (variable ratio); Abadie & Imbens 2006 (Econometrica 74), equation 3 and the set J_M(i)
+    (replacement with ties); Austin 2011 (Pharmaceutical Statistics 10) (calipers).
 
 Reference implementation and agreed tolerance
-    R MatchIt 4.7.1 with the file row as tie order: the same sets without replacement. With replacement MatchIt picks
+    R MatchIt 4.7.1 with the file row as tie order: the same sets without replacement, save one pair in a Mahalanobis
+    distance where two units are equally far and MatchIt's choice hangs on the last bit. With replacement MatchIt picks
     one of several tied units by row; here all are averaged. Balance: R cobalt 4.5.5 to 1e-8.
 """
 
 from __future__ import annotations
 
-from typing import Literal, Self
+import math
 
 import numpy as np
-from pydantic import Field, model_validator
 
-from evaltool.designs.matching._ledger import left_out
-from evaltool.designs.matching._promises import check_promises
-from evaltool.designs.matching._score import CaliperSd, caliper_sd, fit_score
-from evaltool.designs.matching._summary import Matched, finish
+from evaltool.designs._comparison import Comparison, Conventions, finish
+from evaltool.designs.matching._ledger import ledger_of
+from evaltool.designs.matching._nearest_options import SCORES, NearestOptions
+from evaltool.designs.matching._nearest_rules import Ground, matched, outside_support, points_of, reasons, wanted_of
+from evaltool.designs.matching._promises import Promises, check_promises
+from evaltool.designs.matching._score import Score, caliper_sd, fit_score
+from evaltool.designs.matching._sets import Matches, pairs_of, sets_of, ties_of, weights_of
 from evaltool.designs.matching._units import Units, units_of
 from evaltool.errors import Fault, Place, RunError
-from evaltool.numerics.matching import GRID, Arm, MatchRule, Order, Pairs, nearest, to_grid
-from evaltool.records.base import Exact, Record
+from evaltool.numerics.matching import GRID, to_grid
+from evaltool.numerics.matching_cloud import CloudRule
 from evaltool.records.design import Design
+from evaltool.records.panel import FloatArray
 from evaltool.records.plugins import DesignPlugin, DesignRequest
 
 NAME = "matching.nearest"
-
-
-class NearestOptions(Record):
-    """``[design.options]`` of ``matching.nearest``."""
-
-    covariates: tuple[str, ...] = Field(min_length=1)
-    """Columns the score is fitted on."""
-    scale: Literal["probability", "linear"] = "probability"
-    ratio: int = Field(default=1, ge=1, le=100)
-    replace: bool = False
-    caliper: Exact | None = Field(default=None, gt=0)
-    """Largest distance, in standard deviations of the score."""
-    caliper_sd: CaliperSd = "overall"
-    exact: tuple[str, ...] = ()
-    """Columns that must be equal within a matched set."""
-    order: Order = "largest"
-    tie_order: str | None = None
-    """Column that puts units with equal scores in order (smaller first), every value once; the id when absent."""
-    unmatched_treated: Literal["rename", "refuse"] = "rename"
-    """Whether treated units without a match rename the estimand or stop the run."""
-
-    @model_validator(mode="after")
-    def nothing_is_ignored(self) -> Self:
-        """Refuse options that would have no effect, and columns named twice."""
-        if self.replace and (self.tie_order is not None or "order" in self.model_fields_set):
-            message = "with replacement all ties are averaged: order and tie_order have no effect, leave them out"
-            raise ValueError(message)
-        if self.caliper is None and "caliper_sd" in self.model_fields_set:
-            message = "caliper_sd has no effect without a caliper"
-            raise ValueError(message)
-        for columns in (self.covariates, self.exact):
-            if len(set(columns)) != len(columns):
-                message = f"a column is named twice among {', '.join(columns)}"
-                raise ValueError(message)
-        return self
+DISTANCES = {
+    "logit": "logit propensity score, difference",
+    "probit": "probit propensity score, difference",
+    "mahalanobis": "Mahalanobis, covariance pooled within groups",
+    "robust_mahalanobis": "Mahalanobis on ranks, variances as without ties",
+    "scaled_euclidean": "Euclidean, each column over its standard deviation within groups",
+}
 
 
 def build(request: DesignRequest) -> Design:
@@ -99,46 +84,89 @@ def build(request: DesignRequest) -> Design:
     if not isinstance(options, NearestOptions):
         message = f"{NAME} was given {type(options).__name__}"
         raise TypeError(message)
-    units = units_of(request.panel, options.covariates, options.exact, options.tie_order)
-    fitted = fit_score(units.x, options.covariates, units.treated)
+    units = units_of(request.panel, options.covariates, options.exact, options.tie_order, _more(options))
+    fitted = fit_score(
+        units.x, options.covariates, units.treated, "probit" if options.distance == "probit" else "logit"
+    )
     score = fitted.probability if options.scale == "probability" else fitted.linear
     sd = caliper_sd(score, units.treated, options.caliper_sd)
     width = None if options.caliper is None else float(options.caliper) * sd
-    rule = MatchRule(
-        ratio=options.ratio,
-        replace=options.replace,
-        caliper=None if width is None else int(np.floor(width * GRID)),
-        order=options.order,
-    )
-    grid = to_grid(score)
-    treated, comparison = _arm(units, grid, treated=True), _arm(units, grid, treated=False)
-    pairs = nearest(treated, comparison, rule)
-    _check_matched(units, pairs, options)
-    check_promises(units, score, pairs, rule, width)
-    matched = Matched(
+    ground = _ground(units, score, options, width)
+    made = matched(ground)
+    _check_matched(units, made, options)
+    check_promises(units, made, _promised(ground, score, options, width))
+    keys = (ground.grid, *ground.points.T, *ground.limited.T, *ground.apart.T)
+    comparison = Comparison(
         units=units,
         score=score,
         scale=options.scale,
-        grid=grid,
-        pairs=pairs,
-        rule=rule,
+        target=options.estimand,
+        weight=weights_of(made),
+        sets=sets_of(made),
+        tie=ties_of(units, keys),
+        conventions={**_conventions(options, fitted), "incomplete_sets": made.incomplete},
+        pairs=pairs_of(units, made),
         caliper=width,
         caliper_sd=None if width is None else sd,
+        largest_distance=float(np.max(made.distance)) / GRID,
+        equidistant=made.equidistant,
     )
-    return finish(NAME, options, matched, _conventions(options, fitted.steps), left_out(units, grid, pairs, rule))
+    outside = None if options.support == "all" else ~ground.kept
+    return finish(NAME, options, comparison, ledger_of(units, reasons(ground, made), outside))
 
 
-def _arm(units: Units, grid: np.ndarray[tuple[int, ...], np.dtype[np.int64]], *, treated: bool) -> Arm:
-    """One arm on the grid."""
-    own = units.treated == treated
-    return Arm(score=grid[own], stratum=units.stratum[own], rank=units.rank[own])
+def _more(options: NearestOptions) -> tuple[str, ...]:
+    """Columns read besides covariates and exact ones."""
+    on = () if options.distance in SCORES else options.match_on or options.covariates
+    return (*on, *options.calipers, *options.anti_exact)
 
 
-def _check_matched(units: Units, pairs: Pairs, options: NearestOptions) -> None:
+def _ground(units: Units, score: FloatArray, options: NearestOptions, width: float | None) -> Ground:
+    """Who may be matched with whom. Raises RunError."""
+    grid = to_grid(score)
+    focal = units.treated if options.estimand == "ATT" else ~units.treated
+    kept = ~outside_support(score, units.treated, options.support)
+    return Ground(
+        units=units,
+        focal=focal,
+        kept=kept,
+        grid=grid,
+        points=points_of(units, grid / GRID, options),
+        limited=_columns(units, tuple(options.calipers)),
+        apart=_columns(units, options.anti_exact),
+        rule=CloudRule(
+            wanted=wanted_of(options, score, focal),
+            replace=options.replace,
+            caliper=None if width is None else math.floor(width * GRID),
+            widths=tuple(float(one) for one in options.calipers.values()),
+            order=options.order,
+        ),
+    )
+
+
+def _columns(units: Units, names: tuple[str, ...]) -> FloatArray:
+    """(n, k) columns by name; (n, 0) for none."""
+    return np.array([units.more[name] for name in names], dtype=np.float64).reshape(len(names), len(units.ids)).T
+
+
+def _promised(ground: Ground, score: FloatArray, options: NearestOptions, width: float | None) -> Promises:
+    """What the finished sets are checked against, on raw values."""
+    more = ground.units.more
+    return Promises(
+        points=score[:, None] if options.distance in SCORES else ground.points,
+        score=score,
+        caliper=width,
+        widths={name: (more[name], float(one)) for name, one in options.calipers.items()},
+        apart={name: more[name] for name in options.anti_exact},
+    )
+
+
+def _check_matched(units: Units, made: Matches, options: NearestOptions) -> None:
     """Refuse a design in which nobody is matched, or somebody is not whom the plan wants matched. Raises RunError."""
-    matched = int(np.unique(pairs.treated).shape[0])
-    treated = int(np.sum(units.treated))
-    if matched == 0:
+    inside = np.zeros(len(units.ids), dtype=np.bool_)
+    inside[made.first] = inside[made.second] = True
+    left, treated = int(np.sum(units.treated & ~inside)), int(np.sum(units.treated))
+    if not bool(np.any(inside)):
         raise RunError(
             Fault(
                 code="RUN_NO_MATCH",
@@ -147,22 +175,31 @@ def _check_matched(units: Units, pairs: Pairs, options: NearestOptions) -> None:
                 place=Place(key="design.options"),
             )
         )
-    if matched < treated and options.unmatched_treated == "refuse":
+    if left and options.unmatched_treated == "refuse":
         raise RunError(
             Fault(
                 code="RUN_TREATED_UNMATCHED",
-                cause=f"{treated - matched} of {treated} treated units found no match, and the plan refuses that.",
+                cause=f"{left} of {treated} treated units found no match, and the plan refuses that.",
                 fix='State unmatched_treated = "rename" beforehand, widen the caliper, or include more units.',
                 place=Place(key="design.options.unmatched_treated"),
             )
         )
 
 
-def _conventions(options: NearestOptions, steps: int) -> dict[str, bool | int | float | str | None]:
-    """Every choice that changes who is matched."""
+def _conventions(options: NearestOptions, fitted: Score) -> Conventions:
+    """Every choice that changes who is matched; what is not used is not named."""
     ordered = not options.replace
+    rare: Conventions = {
+        "score": "logit" if options.distance not in SCORES else None,
+        "match_on": ", ".join(options.match_on) or None,
+        "calipers": ", ".join(f"{name} {width}" for name, width in options.calipers.items()) or None,
+        "anti_exact": ", ".join(options.anti_exact) or None,
+        "support": None if options.support == "all" else options.support,
+        "min_ratio": None if options.max_ratio is None else options.min_ratio or 1,
+        "max_ratio": options.max_ratio,
+    }
     return {
-        "distance": "logit propensity score, difference",
+        "distance": DISTANCES[options.distance],
         "scale": options.scale,
         "covariates": ", ".join(options.covariates),
         "score_rounding": 1.0 / GRID,
@@ -175,9 +212,11 @@ def _conventions(options: NearestOptions, steps: int) -> dict[str, bool | int | 
         "caliper_multiple": None if options.caliper is None else float(options.caliper),
         "caliper_sd": None if options.caliper is None else options.caliper_sd,
         "exact": ", ".join(options.exact) or None,
-        "balance_denominator": "standard deviation of all treated before matching; sqrt(p(1 - p)) for two values",
-        "score_steps": steps,
+        "score_steps": fitted.steps,
+        **{name: value for name, value in rare.items() if value is not None},
     }
 
 
-PLUGIN = DesignPlugin(name=NAME, title="Nearest neighbours on a propensity score", options=NearestOptions, build=build)
+PLUGIN = DesignPlugin(
+    name=NAME, title="Nearest neighbours on a propensity score or on covariates", options=NearestOptions, build=build
+)

@@ -1,4 +1,4 @@
-"""What stands beside a synthetic control: placebos in space, one in time, and the fit without each donor."""
+"""What stands beside a counterfactual from donors: placebos in space, one in time, and the fit without each donor."""
 
 from __future__ import annotations
 
@@ -8,15 +8,8 @@ import numpy as np
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.counterfactual._layout import FEWEST_BEFORE, Layout
-from evaltool.numerics.simplex_control import (
-    Control,
-    Rank,
-    Windows,
-    fit_control,
-    leave_one_out,
-    placebos_in_space,
-    rank_of,
-)
+from evaltool.numerics.fits import Fit, Fitter, effect_rank, in_space, placebo_spread, ratio_rank, without_each
+from evaltool.numerics.simplex_control import Rank, Windows
 from evaltool.records.base import Json
 
 
@@ -24,28 +17,30 @@ from evaltool.records.base import Json
 class Checks:
     """Everything fitted beside the effect. ``earlier`` is (pretended start, fit), or None when not asked for."""
 
-    control: Control
-    placebos: tuple[Control, ...]
+    fit: Fit
+    placebos: tuple[Fit, ...]
     rank: Rank
-    without: dict[int, Control]
-    earlier: tuple[int, Control] | None
+    by_effect: Rank
+    without: dict[int, Fit]
+    earlier: tuple[int, Fit] | None
 
 
-def checks_of(layout: Layout, placebo_periods: int | None) -> Checks:
-    """Fit all. Raises RunError (RUN_SHORT_HISTORY, RUN_NOT_OPTIMAL)."""
-    control = fit_control(layout.y, layout.donors, layout.windows)
-    placebos = placebos_in_space(layout.donors, layout.windows)
-    without = leave_one_out(layout.y, layout.donors, layout.windows, control)
+def checks_of(layout: Layout, fitter: Fitter, placebo_periods: int | None) -> Checks:
+    """Fit all. Raises RunError (RUN_SHORT_HISTORY, and whatever the method refuses)."""
+    target, pool = layout.target, layout.pool
+    fit = fitter(target, pool, layout.windows)
+    placebos = in_space(fitter, pool, layout.windows)
     return Checks(
-        control=control,
+        fit=fit,
         placebos=placebos,
-        rank=rank_of(control, placebos),
-        without=without,
-        earlier=None if placebo_periods is None else _earlier(layout, placebo_periods),
+        rank=ratio_rank(fit, placebos),
+        by_effect=effect_rank(fit, placebos),
+        without=without_each(fitter, target, pool, layout.windows, fit),
+        earlier=None if placebo_periods is None else _earlier(layout, fitter, placebo_periods),
     )
 
 
-def _earlier(layout: Layout, periods: int) -> tuple[int, Control]:
+def _earlier(layout: Layout, fitter: Fitter, periods: int) -> tuple[int, Fit]:
     """The fit as if treatment had started ``periods`` earlier, on data from before the start only."""
     history = np.flatnonzero(layout.windows.before)
     left = history.shape[0] - periods
@@ -63,35 +58,34 @@ def _earlier(layout: Layout, periods: int) -> tuple[int, Control]:
     before[history[:left]] = True
     after[history[left:]] = True
     pretended = Windows(before=before, after=after)
-    return layout.periods[int(history[left])], fit_control(layout.y, layout.donors, pretended)
+    return layout.periods[int(history[left])], fitter(layout.target, layout.pool, pretended)
 
 
 def evidence_of(layout: Layout, checks: Checks) -> dict[str, Json]:
     """Certificate, weights, placebos and leave-one-out as plain values; units by id, sorted by id."""
-    control, solution = checks.control, checks.control.solution
+    fit = checks.fit
     by_name = sorted(range(len(layout.names)), key=lambda j: layout.names[j])
-    everybody = [control, *checks.placebos, *checks.without.values()]
-    optimum: dict[str, Json] = {
-        "problem": "min |Cw|^2, w >= 0, sum w = 1",
-        "sum_error": abs(float(np.sum(solution.weights)) - 1.0),
-        "smallest_weight": float(np.min(solution.weights)),
-        "duality_gap": max(solution.gap, 0.0),
-        "relative_gap": solution.relative_gap,
-        "unique": solution.unique,
-        "largest_relative_gap_of_all_fits": max(fit.solution.relative_gap for fit in everybody),
-    }
-    weights: dict[str, Json] = {
-        layout.names[j]: float(solution.weights[j]) for j in by_name if solution.weights[j] > 0.0
-    }
     placebos: list[Json] = [{"unit": layout.names[j], **_figures(checks.placebos[j])} for j in by_name]
     gaps: dict[str, Json] = {layout.names[j]: [float(g) for g in checks.placebos[j].gap] for j in by_name}
-    return {
-        "optimum": optimum,
-        "donor_weights": weights,
-        "treated": {"unit": layout.unit, **_figures(control)},
+    found: dict[str, Json] = {} if fit.solution is None else {"optimum": _optimum(checks)}
+    if fit.weights is not None:
+        weights: dict[str, Json] = {
+            layout.names[j]: float(fit.weights[j]) for j in by_name if float(fit.weights[j]) != 0.0
+        }
+        found["donor_weights"] = weights
+    beside: dict[str, Json] = {
+        "treated": {"unit": layout.unit, **_figures(fit)},
         "placebos": placebos,
         "placebo_gaps": gaps,
         "permutation": {"place": checks.rank.place, "units": checks.rank.units, "p_value": checks.rank.p_value},
+        "permutation_of_effects": {
+            "statistic": "absolute mean gap after the start",
+            "place": checks.by_effect.place,
+            "units": checks.by_effect.units,
+            "p_value": checks.by_effect.p_value,
+            "placebo_sd": placebo_spread(checks.placebos),
+            "placebo_sd_divisor": "N",
+        },
         "leave_one_out": [
             {"without": layout.names[j], **_figures(checks.without[j])} for j in by_name if j in checks.without
         ],
@@ -99,13 +93,34 @@ def evidence_of(layout: Layout, checks: Checks) -> dict[str, Json]:
         if checks.earlier is None
         else {"start": checks.earlier[0], **_figures(checks.earlier[1])},
     }
+    return found | beside
 
 
-def _figures(control: Control) -> dict[str, Json]:
-    """Effect and fit of one synthetic control."""
+def _optimum(checks: Checks) -> dict[str, Json]:
+    """The certificate of the weights: feasible, and no better ones exist."""
+    everybody = [checks.fit, *checks.placebos, *checks.without.values()]
+    gaps = [fit.solution.relative_gap for fit in everybody if fit.solution is not None]
+    solution = checks.fit.solution
+    if solution is None:
+        return {}
     return {
-        "effect": control.effect,
-        "rmspe_before": control.rmspe_before,
-        "rmspe_after": control.rmspe_after,
-        "ratio": control.ratio,
+        "problem": "min |Cw|^2, w >= 0, sum w = 1",
+        "sum_error": abs(float(np.sum(solution.weights)) - 1.0),
+        "smallest_weight": float(np.min(solution.weights)),
+        "duality_gap": max(solution.gap, 0.0),
+        "relative_gap": solution.relative_gap,
+        "unique": solution.unique,
+        "largest_relative_gap_of_all_fits": max(gaps),
+    }
+
+
+def _figures(fit: Fit) -> dict[str, Json]:
+    """Effect and fit of one counterfactual, and what the method chose for it."""
+    own: dict[str, Json] = dict(fit.figures.items())
+    return {
+        "effect": fit.effect,
+        "rmspe_before": fit.rmspe_before,
+        "rmspe_after": fit.rmspe_after,
+        "ratio": fit.ratio,
+        **own,
     }

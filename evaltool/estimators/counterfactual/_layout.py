@@ -10,11 +10,12 @@ import pandas as pd
 from evaltool.errors import Fault, Place, RunError
 from evaltool.numerics.simplex_control import Windows
 from evaltool.records.evidence import ALL
-from evaltool.records.panel import FloatArray, Panel
+from evaltool.records.panel import FloatArray, IntArray, Panel
 from evaltool.records.plugins import EstimationRequest
 
 FEWEST_BEFORE = 2
 FEWEST_DONORS = 2
+NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +32,21 @@ class Layout:
     windows: Windows
     weight_treated: float
     weight_donors: float
+
+    @property
+    def values(self) -> FloatArray:
+        """(T, J + 1) the donors' outcomes, then the treated unit's."""
+        return np.column_stack([self.donors, self.y])
+
+    @property
+    def target(self) -> int:
+        """The column of the treated unit in ``values``."""
+        return len(self.names)
+
+    @property
+    def pool(self) -> IntArray:
+        """The columns of the donors in ``values``."""
+        return np.arange(len(self.names), dtype=np.int64)
 
 
 def outcomes_of(request: EstimationRequest) -> tuple[Panel, pd.DataFrame]:
@@ -52,7 +68,7 @@ def layout_of(request: EstimationRequest, anticipation: int) -> Layout:
     """The arrays. Raises RunError with every fault found.
 
     RUN_NEEDS_DATA, RUN_NOT_BY_SYNTHETIC_CONTROL, RUN_ONE_TREATED_UNIT, RUN_TOO_FEW_DONORS, RUN_UNBALANCED_PANEL,
-    RUN_SHORT_HISTORY, RUN_OUTCOME_MISSING.
+    RUN_SHORT_HISTORY, RUN_CONSTANT_DONOR.
     """
     panel, rows = outcomes_of(request)
     wide = rows.pivot(index="period", columns="unit", values=f"y.{request.outcome.id}").sort_index()  # noqa: PD010 - one value per cell is checked by the panel
@@ -61,7 +77,7 @@ def layout_of(request: EstimationRequest, anticipation: int) -> Layout:
     periods = wide.index.to_numpy(dtype=np.int64)
     values = wide.to_numpy(dtype=np.float64)
     treated = start <= float(periods[-1])
-    faults = [*_plan_faults(request), *_shape_faults(treated, values)]
+    faults = [*_plan_faults(request), *_shape_faults(treated, values), *_constant_faults(treated, wide)]
     if faults:
         raise RunError(faults)
     own = int(np.flatnonzero(treated)[0])
@@ -105,6 +121,17 @@ def _shape_faults(treated: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], valu
         fix = 'Complete the data, or state balance = "drop_unit" in [data].'
         faults.append(Fault("RUN_UNBALANCED_PANEL", cause, fix, Place(key="data.balance")))
     return faults
+
+
+def _constant_faults(treated: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], wide: pd.DataFrame) -> list[Fault]:
+    """Donors whose outcome never changes: a series of zeros is more often a gap in the data than an outcome."""
+    spread = np.ptp(wide.to_numpy(dtype=np.float64), axis=0)
+    still = [str(unit) for unit, still in zip(wide.columns, ~treated & (spread == 0.0), strict=True) if still]
+    if not still:
+        return []
+    cause = f"The outcome of {len(still)} donors never changes ({', '.join(still[:NAMED])})."
+    fix = "Exclude them in design.options, or correct the data."
+    return [Fault("RUN_CONSTANT_DONOR", cause, fix, Place(key="design.options.exclude"))]
 
 
 def _plan_faults(request: EstimationRequest) -> list[Fault]:

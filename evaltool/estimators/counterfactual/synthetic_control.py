@@ -5,14 +5,20 @@ Estimand
 
 Equation as implemented
     Weights w ≥ 0, Σw = 1 minimise Σ over periods t with t + anticipation < start of (Y_1t − Σ w_j Y_jt)², all such
-    periods counting alike and no other predictors. Gap_t = Y_1t − Σ w_j Y_jt; the effect is the mean gap from the start
-    on. Where several weights fit equally well, the one with the smallest Σw² is taken and this is said. The optimum is
-    certified: feasibility, and a duality gap of at most 10⁻¹² of the largest squared distance of a donor.
+    periods counting alike. With ``predictors`` they minimise Σ_k V_k (X_1k − Σ w_j X_jk)² instead, X_k the mean of a
+    column over stated periods over its standard deviation; V is stated, equal, or minimises the squared error of the
+    outcome before the start in a global search that draws nothing. Gap_t = Y_1t − Σ w_j Y_jt; the effect is the mean
+    gap from the start on. Where several weights fit equally well, the one with the smallest Σw² is taken and this is
+    said. The optimum is certified: feasibility, and a duality gap of at most 10⁻¹² of the largest squared distance of a
+    donor.
 
 Uncertainty
     No standard error exists and none is made up. Every donor is treated as if it had been treated, with the other
     donors (never the treated unit) as its pool; p = share of all units whose ratio of RMSPE after to RMSPE before (not
-    squared) is at least the treated unit's. Its resolution is 1 / (donors + 1). No interval.
+    squared) is at least the treated unit's. Its resolution is 1 / (donors + 1). ``inference = "conformal"`` adds the
+    moving-block test over time (residuals of a fit on all periods under the null, all cyclic shifts) and its inversion;
+    both are printed beside the permutation test and decide nothing. ``bound_delta`` adds the range of effects over all
+    weights that fit nearly as well.
 
 Assumptions
     The treated unit's untreated outcomes lie within reach of the donors' weighted outcomes and follow the same factors;
@@ -20,13 +26,14 @@ Assumptions
 
 Refuses when
     Not exactly one unit is treated within the data; fewer than two donors, or two periods to fit on; a unit-period has
-    no outcome; the plan asks for clusters, cohorts or another target; the certificate fails; a relative effect has a
-    denominator that is not positive.
+    no outcome; a donor never varies; the plan asks for clusters, cohorts or another target; the certificate fails; a
+    relative effect has a denominator that is not positive; a predictor is unknown, constant, or reads periods that are
+    not fitted on; the level is out of reach of a conformal test.
 
 Source
     Abadie, Diamond & Hainmueller 2010 (JASA 105), equations 2–3 and section 2.3 (placebos); Abadie, Diamond &
     Hainmueller 2015 (AJPS 59) (RMSPE ratio, in-time placebo, leave-one-out); Doudchenko & Imbens 2016, section 3
-    (outcomes only).
+    (outcomes only); Abadie & Gardeazabal 2003 (AER 93), appendix B (V); Chernozhukov, Wüthrich & Zhu 2021 (JASA 116).
 
 Reference implementation and agreed tolerance
     Proposition 99, outcomes only: exact weights of an independent solution to 1e-8. R Synth 1.1.8 and synthdid 0.0.9
@@ -35,31 +42,30 @@ Reference implementation and agreed tolerance
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
-from pydantic import Field
-
-from evaltool.errors import Fault, Place, RunError
-from evaltool.estimators._inference import inference_rule, relative_effect
-from evaltool.estimators.counterfactual._checks import Checks, checks_of, evidence_of
+from evaltool.estimators.counterfactual._assembly import Baseline, Said, assembled, checked, weights_said
+from evaltool.estimators.counterfactual._bound import bound_evidence, bound_of, bound_said
+from evaltool.estimators.counterfactual._checks import Checks
 from evaltool.estimators.counterfactual._layout import Layout, layout_of
-from evaltool.estimators.counterfactual._second_opinion import control_again
-from evaltool.numerics.simplex_control import mean_of
-from evaltool.records.base import Record
-from evaltool.records.estimate import Counts, Element, Estimate, Relative, SecondOpinion, SeriesPoint
+from evaltool.estimators.counterfactual._predictors import (
+    PredictorOptions,
+    PredictorTable,
+    on_predictors,
+    predictors_of,
+)
+from evaltool.estimators.counterfactual._second_opinion import control_again, on_predictors_again
+from evaltool.numerics.fits import Fit, Fitter, fit_of
+from evaltool.numerics.inference import Floats, Ints
+from evaltool.numerics.simplex import simplex_least_squares
+from evaltool.numerics.simplex_control import Windows, fit_control, rmspe_of
+from evaltool.records.base import Json
+from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
 
 NAME = "counterfactual.synthetic_control"
 
 
-class SyntheticControlOptions(Record):
+class SyntheticControlOptions(PredictorOptions):
     """``[estimator.options]`` of ``counterfactual.synthetic_control``."""
-
-    anticipation: int = Field(default=0, ge=0)
-    """Periods before the start in which an effect is allowed for; they are not fitted on."""
-    placebo_periods: int | None = Field(default=None, ge=1)
-    """Also pretend a start this many fitted periods earlier, on earlier data only."""
 
 
 def options_of(request: EstimationRequest) -> SyntheticControlOptions:
@@ -70,155 +76,80 @@ def options_of(request: EstimationRequest) -> SyntheticControlOptions:
     return request.options
 
 
+def outcomes_only(values: Floats) -> Fitter:
+    """Simplex weights on the outcomes of every fitted period."""
+
+    def fit(target: int, pool: Ints, windows: Windows) -> Fit:
+        return fit_of(fit_control(values[:, target], values[:, pool], windows))
+
+    return fit
+
+
 def estimate(request: EstimationRequest) -> Estimate:
     """The effect with certificate, placebos and leave-one-out. Raises RunError with every fault found."""
     options = options_of(request)
     layout = layout_of(request, options.anticipation)
-    checks = checks_of(layout, options.placebo_periods)
-    control, after = checks.control, layout.windows.after
-    observed = mean_of(layout.y[after])
-    return Estimate(
-        key=request.key,
-        method=NAME,
-        kind="effect",
-        estimand="ATT (simple)",
-        unit=request.outcome.unit.in_language("en") or request.outcome.id,
-        att=control.effect,
-        se=None,
-        absent="SYNTHETIC_CONTROL",
-        counts=Counts(
-            treated=1,
-            comparison=len(layout.names),
-            observations=layout.y.shape[0] * (1 + len(layout.names)),
-            treated_weight=layout.weight_treated,
-            comparison_weight=layout.weight_donors,
-        ),
-        observed=observed,
-        counterfactual=observed - control.effect,
-        baseline=float(layout.y[layout.windows.before][-1]),
-        relative=_relative(request, layout, control.effect, observed),
-        path=_path(layout, checks),
-        series=_series(layout, checks),
-        conventions=_conventions(options, layout, checks),
-        certificate=evidence_of(layout, checks),
-        notes=_notes(request, checks),
-    )
-
-
-def _relative(request: EstimationRequest, layout: Layout, effect: float, observed: float) -> Relative | None:
-    """The effect over the counterfactual mean, or over the last outcome fitted on.
-
-    None when an absolute effect was agreed and the denominator is not positive; RunError (RUN_ZERO_DENOMINATOR) when a
-    relative one was.
-    """
-    name = request.estimand.denominator or "counterfactual"
-    value = observed - effect if name == "counterfactual" else float(layout.y[layout.windows.before][-1])
-    if value <= 0.0:
-        if request.estimand.scale == "absolute":
-            return None
-        raise RunError(
-            Fault(
-                code="RUN_ZERO_DENOMINATOR",
-                cause=f"A relative effect was agreed, but its denominator ({name}) is {value:.6g}.",
-                fix="Agree on an absolute effect, or on another denominator.",
-                place=Place(key="estimand.denominator"),
-            )
-        )
-    rule = inference_rule(request)
-    return relative_effect(effect / value, None, rule=rule, denominator=name, denominator_value=value)
-
-
-def _path(layout: Layout, checks: Checks) -> tuple[Element, ...]:
-    """The gap in every period, by distance from the start in periods of the data."""
-    first = int(np.argmax(layout.windows.after))
-    treated = int(np.sum(layout.windows.after))
-    return tuple(
-        Element(
-            kind="event",
-            element=place - first,
-            label=f"{place - first:+d}" if place != first else "0",
-            att=float(gap),
-            n_treated=1,
-            n_comparison=len(layout.names),
-            weight=1.0 / treated if layout.windows.after[place] else 0.0,
-        )
-        for place, gap in enumerate(checks.control.gap)
-    )
-
-
-def _series(layout: Layout, checks: Checks) -> tuple[SeriesPoint, ...]:
-    """The treated unit (under the label of its start) and its synthetic control (``comparison``), period by period."""
-    arms = {
-        layout.labels[layout.periods.index(layout.start)] if layout.start in layout.periods else "treated": layout.y
-    }
-    arms["comparison"] = checks.control.path
-    return tuple(
-        SeriesPoint(
-            arm=arm,
-            period=period,
-            label=label,
-            mean=float(value),
-            units=len(layout.names) if arm == "comparison" else 1,
-        )
-        for arm, values in arms.items()
-        for period, label, value in zip(layout.periods, layout.labels, values, strict=True)
-    )
-
-
-def _conventions(
-    options: SyntheticControlOptions, layout: Layout, checks: Checks
-) -> dict[str, bool | int | float | str | None]:
-    """Every choice that changes a digit, and the figures gates and readers need (units unnamed)."""
-    control, solution = checks.control, checks.control.solution
-    others = [fit.effect for fit in checks.without.values()]
-    deviation = float(np.std(layout.y[layout.windows.before], ddof=1))
-    return {
+    table = predictors_of(request, layout, options) if options.predictors else None
+    fitter = outcomes_only(layout.values) if table is None else on_predictors(layout.values, table)
+    baseline = Baseline(NAME, layout, fitter, options, conformal=outcomes_only)
+    found = checked(request, baseline)
+    bound = bound_of(layout, found[0].fit, options.bound_delta)
+    said: Said = {
         "solver": "exact (non-negative least squares, active set, duality certificate)",
         "predictors": "outcomes of every fitted period, equal weight",
-        "anticipation": options.anticipation,
-        "periods_fitted": int(np.sum(layout.windows.before)),
-        "periods_after": int(np.sum(layout.windows.after)),
-        "donors": len(layout.names),
-        "donors_with_weight": int(np.sum(solution.weights > 0.0)),
-        "largest_weight": float(np.max(solution.weights)),
-        "weights_unique": solution.unique,
-        "tie_break": "smallest sum of squared weights",
-        "relative_duality_gap": solution.relative_gap,
-        "rmspe_before": control.rmspe_before,
-        "rmspe_after": control.rmspe_after,
-        "rmspe_ratio": control.ratio,
-        "sd_before": deviation,
-        "rmspe_before_over_sd": control.rmspe_before / deviation if deviation > 0.0 else None,
-        "sd_divisor": "n - 1",
-        "test": "permutation of RMSPE ratios (not squared) over all units, ties against the treated unit",
-        "permutation_place": checks.rank.place,
-        "permutation_units": checks.rank.units,
-        "permutation_p": checks.rank.p_value,
-        "permutation_resolution": 1.0 / checks.rank.units,
-        "leave_one_out_lower": min(others),
-        "leave_one_out_upper": max(others),
-        "placebo_in_time_start": None if checks.earlier is None else checks.earlier[0],
-        "placebo_in_time_effect": None if checks.earlier is None else checks.earlier[1].effect,
-        "se": "none: permutation only",
+        **weights_said(found[0]),
+        **({} if table is None else _predictors_said(options, layout, found[0])),
+    }
+    evidence = bound_evidence(layout, bound) | ({} if table is None else _predictors_evidence(table, found[0]))
+    return assembled(request, baseline, found, said=said | bound_said(bound), evidence=evidence)
+
+
+def _predictors_said(options: SyntheticControlOptions, layout: Layout, checks: Checks) -> Said:
+    """How predictors were weighed, and how near the fit on outcomes alone comes."""
+    before = layout.windows.before
+    alone = simplex_least_squares(layout.donors[before] - layout.y[before][:, None])
+    least = layout.donors[before] @ alone.weights - layout.y[before]
+    return {
+        "predictors": f"{len(options.predictors)} predictors, each over its standard deviation (n - 1)",
+        "v": {
+            "search": "global search: equal, each alone, a Halton sequence, then a compass search",
+            "equal": "all predictors alike",
+            "given": "as stated",
+        }[options.v],
+        "v_loss": checks.fit.figures["loss"],
+        "rmspe_before_on_outcomes_alone": rmspe_of(least, layout.y),
     }
 
 
-def _notes(request: EstimationRequest, checks: Checks) -> tuple[str, ...]:
-    """Stable keys of what a reader must be told."""
-    notes = ["permutation_only"]
-    if not checks.control.solution.unique:
-        notes.append("weights_not_unique")
-    if 1.0 / checks.rank.units > 1.0 - float(request.inference.level) + 1e-12:
-        notes.append("permutation_too_coarse")
-    signs = {math.copysign(1.0, fit.effect) for fit in (checks.control, *checks.without.values())}
-    if len(signs) > 1:
-        notes.append("leave_one_out_changes_sign")
-    return tuple(notes)
+def _predictors_evidence(table: PredictorTable, checks: Checks) -> dict[str, Json]:
+    """V and how the treated unit and its synthetic control compare on every predictor."""
+    weights = checks.fit.weights
+    if weights is None:
+        return {}
+    synthetic = table.means[:, :-1] @ weights
+    return {
+        "predictors": [
+            {
+                "predictor": name,
+                "v": checks.fit.figures[f"v_{k + 1}"],
+                "treated": float(table.means[k, -1]),
+                "synthetic": float(synthetic[k]),
+            }
+            for k, name in enumerate(table.names)
+        ]
+    }
 
 
 def second_opinion(request: EstimationRequest) -> SecondOpinion:
     """The effect by another algorithm on a pivoted frame. Raises RunError."""
-    return control_again(request, options_of(request).anticipation)
+    options = options_of(request)
+    if not options.predictors:
+        return control_again(request, options.anticipation)
+    layout = layout_of(request, options.anticipation)
+    table = predictors_of(request, layout, options)
+    fit = on_predictors(layout.values, table)(layout.target, layout.pool, layout.windows)
+    v = {name: float(fit.figures[f"v_{k + 1}"] or 0.0) for k, name in enumerate(table.names)}
+    return on_predictors_again(request, options, v)
 
 
 PLUGIN = EstimatorPlugin(

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from evaltool.estimators.did._rows import BoolArray, Rows
+from evaltool.estimators.did._rows import BoolArray, Rows, no_comparison, restrict
 from evaltool.numerics.cell_averages import Average, CellTable
 from evaltool.numerics.effects_regression import Fit
 from evaltool.numerics.group_time import NEVER
@@ -78,7 +78,8 @@ def covariance(rows: Rows, pieces: list[Piece]) -> FloatArray:
         return weights.T @ first.matrix @ weights
     columns = np.column_stack([piece.terms.influence(piece.average) for piece in pieces])
     roots = np.sqrt([piece.terms.factor for piece in pieces])
-    return influence_covariance(columns, rows.clusters) * np.outer(roots, roots)
+    joint: FloatArray = influence_covariance(columns, rows.clusters) * np.outer(roots, roots)
+    return joint
 
 
 def cell_table(rows: Rows, chosen: BoolArray) -> tuple[CellTable, IntArray]:
@@ -104,11 +105,13 @@ def compared_cohorts(rows: Rows, table: CellTable, control: Control) -> BoolArra
     starts = np.array(rows.starts)
     own = np.arange(starts.shape[0])[None, :] == table.cohort[:, None]
     if control == "everybody":
-        return ~own
+        others: BoolArray = ~own
+        return others
     if control == "never_treated":
         return np.broadcast_to(starts == NEVER, own.shape).copy()
     base = np.array([max((p for p in rows.periods if p + rows.anticipation < g), default=g) for g in table.start])
-    return (starts[None, :] > np.maximum(table.time, base)[:, None] + rows.anticipation) & ~own
+    bound = np.maximum(table.time, base)[:, None] + rows.anticipation
+    return np.asarray((starts[None, :] > bound) & ~own, dtype=np.bool_)
 
 
 def involved_cohorts(rows: Rows, table: CellTable) -> BoolArray:
@@ -133,3 +136,23 @@ def regression_influence(rows: Rows, fit: Fit, loading: FloatArray) -> Influence
         return rows.by_unit(fit.influence(loading @ average.weights)) * rows.units
 
     return influence
+
+
+def with_never(rows: Rows) -> Rows:
+    """The rows with a comparison cohort: the never-treated, or the last to start, up to when it does."""
+    if NEVER in rows.starts:
+        return rows
+    last = rows.starts[-1]
+    kept: BoolArray = rows.time + rows.anticipation < last
+    if not bool(np.any(rows.treated & kept)):
+        cause = "Nobody is treated before the last cohort starts: there is nobody to compare with."
+        raise no_comparison(cause, "Include units that never start, or that start later than the others.")
+    return restrict(rows, kept, never=last)
+
+
+def base_cells(rows: Rows, table: CellTable) -> BoolArray:
+    """(k,) the base of each cohort: its last period with rows before the start could be felt."""
+    before = table.time + rows.anticipation < table.start
+    last = {int(c): int(np.max(table.time[before & (table.cohort == c)])) for c in np.unique(table.cohort)}
+    found: BoolArray = table.time == np.array([last[int(c)] for c in table.cohort])
+    return found

@@ -140,7 +140,7 @@ def _moment(rows: Rows, piece: Piece, moment: Literal["observed", "baseline"]) -
     size = mass.shape[0]
     share = np.bincount(term[mine], weights=rows.weights[mine] * values, minlength=size) / np.where(mass > 0, mass, 1.0)
     spread = np.bincount(rows.unit[mine], weights=omega * (values - share[term[mine]]), minlength=rows.units)
-    return float(omega @ values), spread * rows.units
+    return float(omega @ values), spread.astype(np.float64) * rows.units
 
 
 def _relative(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
-from linearmodels.panel import PanelOLS
+from linearmodels.iv import IV2SLS
 
 from evaltool.errors import Fault, RunError
 from evaltool.estimators.did._layout import panel_of
@@ -69,7 +69,7 @@ def group_time_again(request: EstimationRequest, choices: Choices, covariates: t
             Fault(code="RUN_NO_COMPARISON", cause="The second computation found no cell.", fix="See the first.")
         )
     table = pd.DataFrame(cells, columns=["start", "period", "share", "att"])
-    route = "statsmodels" if covariates else "linearmodels.PanelOLS"
+    route = "statsmodels" if covariates else "linearmodels"
     return SecondOpinion(
         value=_average(table, request.estimand.aggregation),
         by=f"{route} on each pair of periods, averaged with pandas",
@@ -91,7 +91,7 @@ def two_by_two_again(
     halves = [kept.assign(y=value, period=index).reset_index() for index, value in enumerate((before, after))]
     rows = pd.concat(halves, ignore_index=True)
     pieces = TwoByTwo(rows, rows["start"] == start, rows["period"] == 1, covariates)
-    route = "statsmodels" if covariates else "linearmodels.PanelOLS"
+    route = "statsmodels" if covariates else "linearmodels"
     return SecondOpinion(value=pieces.effect(method), by=f"{route} on units collapsed to before and after")
 
 
@@ -121,12 +121,15 @@ class TwoByTwo:
         return self._regression() if not self.covariates else self._adjusted(method)
 
     def _regression(self) -> float:
-        """Coefficient of treated × after in a regression with unit and period effects."""
-        frame = self.rows.assign(d=(self.treated & self.after).astype(float)).set_index(["unit", "period"])
-        if frame.index.get_level_values("unit").nunique() <= 2:  # noqa: PLR2004 - one unit per arm: nothing is left over
-            wide = self.rows.assign(d=self.treated, post=self.after).set_index(["d", "post"])["y"]
-            return float((wide[True, True] - wide[True, False]) - (wide[False, True] - wide[False, False]))
-        model = PanelOLS(frame["y"], frame[["d"]], weights=frame["w"], entity_effects=True, time_effects=True)
+        """Coefficient of the treated in a weighted regression of each unit's change: unit effects differenced away."""
+        rows = self.rows.assign(d=self.treated, post=self.after)
+        before, after = (rows[rows["post"] == post].set_index("unit") for post in (False, True))
+        if len(before) <= 2:  # noqa: PLR2004 - one unit per arm: nothing is left over
+            halves = rows.set_index(["d", "post"])["y"]
+            return float((halves[True, True] - halves[True, False]) - (halves[False, True] - halves[False, False]))
+        change = (after["y"] - before["y"]).rename("change")
+        design = pd.DataFrame({"period": 1.0, "d": after["d"].astype(float)})
+        model = IV2SLS(change, design, None, None, weights=after["w"])
         return float(model.fit(cov_type="unadjusted").params["d"])
 
     def _adjusted(self, method: str) -> float:

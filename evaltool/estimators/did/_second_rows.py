@@ -48,7 +48,7 @@ def event_study_again(
     event = frame["event"].clip(lower=first, upper=last)
     times = sorted(int(e) for e in event[np.isfinite(frame["event"])].unique() if e != base)
     indicators = {f"event{e}": ((event == e) & np.isfinite(frame["event"])).astype(float) for e in times}
-    table = frame.assign(**indicators)
+    table = pd.concat([frame, pd.DataFrame(indicators)], axis=1)
     values = panel_ols(table, [*indicators, *(f"x.{name}" for name in covariates)])
     after = [e for e in times if e >= 0]
     found = pd.Series([float(values[f"event{e}"]) for e in after], index=after)
@@ -73,7 +73,9 @@ def sun_abraham_again(request: EstimationRequest, covariates: tuple[str, ...], a
         name: ((frame["start"] == g) & (frame["period"] == t)).astype(float)
         for name, (g, t) in zip(names, pairs, strict=True)
     }
-    values = panel_ols(frame.assign(**indicators), [*names, *(f"x.{name}" for name in covariates)])
+    values = panel_ols(
+        pd.concat([frame, pd.DataFrame(indicators)], axis=1), [*names, *(f"x.{name}" for name in covariates)]
+    )
     table = pd.DataFrame(pairs, columns=["start", "period"]).assign(att=values[names].to_numpy())
     value = average_of(frame, table, request.estimand.aggregation)
     return SecondOpinion(value=value, by="linearmodels.PanelOLS on cohort-by-period indicators, averaged with pandas")
@@ -173,7 +175,7 @@ def sparse_ols(frame: pd.DataFrame, columns: list[str]) -> tuple[pd.Series[float
     )
 
 
-def _refined(matrix: sparse.csc_array, y: FloatArray) -> FloatArray:
+def _refined(matrix: sparse.csc_array[np.float64], y: FloatArray) -> FloatArray:
     """Minimum-norm least squares, solved and then solved again for what is left."""
     solution = np.zeros(matrix.shape[1])
     for _ in range(3):

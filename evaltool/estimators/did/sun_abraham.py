@@ -37,17 +37,18 @@ from pydantic import Field
 from evaltool.estimators.did._effects import (
     Piece,
     Terms,
+    base_cells,
     cell_table,
     compared_cohorts,
     involved_cohorts,
     regression_influence,
+    with_never,
 )
 from evaltool.estimators.did._finish import Found, finish
 from evaltool.estimators.did._paths import averaged, kind_of
 from evaltool.estimators.did._regression import FORMULAS, RegressionOptions, check_clusters, conventions_of, regress
-from evaltool.estimators.did._rows import BoolArray, Rows, arrange_rows, no_comparison, restrict
+from evaltool.estimators.did._rows import arrange_rows
 from evaltool.estimators.did._second_rows import sun_abraham_again
-from evaltool.numerics.cell_averages import CellTable
 from evaltool.numerics.group_time import NEVER
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
@@ -109,26 +110,6 @@ def estimate(request: EstimationRequest) -> Estimate:
         df=regression.covariance.df,
     )
     return finish(request, "did.sun_abraham", found)
-
-
-def with_never(rows: Rows) -> Rows:
-    """The rows with a comparison cohort: the never-treated, or the last to start, up to when it does."""
-    if NEVER in rows.starts:
-        return rows
-    last = rows.starts[-1]
-    kept: BoolArray = rows.time + rows.anticipation < last
-    if not bool(np.any(rows.treated & kept)):
-        cause = "Nobody is treated before the last cohort starts: there is nobody to compare with."
-        raise no_comparison(cause, "Include units that never start, or that start later than the others.")
-    return restrict(rows, kept, never=last)
-
-
-def base_cells(rows: Rows, table: CellTable) -> BoolArray:
-    """(k,) the base of each cohort: its last period with rows before the start could be felt."""
-    before = table.time + rows.anticipation < table.start
-    last = {int(c): int(np.max(table.time[before & (table.cohort == c)])) for c in np.unique(table.cohort)}
-    found: BoolArray = table.time == np.array([last[int(c)] for c in table.cohort])
-    return found
 
 
 def second_opinion(request: EstimationRequest) -> SecondOpinion:

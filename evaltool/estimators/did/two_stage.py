@@ -8,8 +8,8 @@ Estimand
 Equation as implemented
     1. y_it = a_i + l_t + x_it'c + e_it by weighted least squares on untreated rows. 2. What that leaves of y_it, the
     gap, on indicators: one for being treated (``simple``), or one for each event time, cohort, period or cell. Leads
-    as in ``did.imputation``; treated rows' gaps are measured from all periods before the start, so that the path can bend
-    at the start under a trend (Roth 2024).
+    as in ``did.imputation``; treated rows' gaps are measured from all periods before the start, so that the path can
+    bend at the start under a trend (Roth 2024).
 
 Uncertainty
     Both stages are one generalised method of moments estimator: with u the second-stage residuals of treated rows and

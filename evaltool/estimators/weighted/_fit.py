@@ -61,14 +61,15 @@ def fit_effect(units: MatchedUnits, se: str) -> Effect:
     elif value <= floor:
         absent = "NO_VARIATION"
     by_set = kind == "cluster_set"
-    means = matrix[treated].mean(axis=0)
+    own = units.weights[inside][treated]
+    means = (own[:, None] * matrix[treated]).sum(axis=0) / own.sum()
     means[TREATMENT] = 0.0
     return Effect(
         att=att,
         se=None if absent else value,
         absent=absent,
         df=None if absent else float(units.facts.sets - 1 if by_set else fit.spare),
-        observed=math.fsum(outcome[treated].tolist()) / int(np.sum(treated)),
+        observed=math.fsum((own * outcome[treated]).tolist()) / math.fsum(own.tolist()),
         formula=FORMULAS[kind][0],
         factor=FORMULAS[kind][1],
         clusters=units.facts.sets if by_set else None,

@@ -52,7 +52,7 @@ def _scores_again(panel: Panel, weights: pd.DataFrame, facts: MatchSummary) -> s
     if gap > SCORE_TOLERANCE * max(1.0, float(np.max(np.abs(score)))):
         what = f"the propensity score and statsmodels' differ by up to {gap:.3g}"
         raise _disagree(what)
-    return f"statsmodels.Logit for the scores (largest difference {gap:.1e})"
+    return f"statsmodels.{'Probit' if _is_probit(facts) else 'Logit'} for the scores (largest difference {gap:.1e})"
 
 
 def _disagree(what: str) -> RunError:
@@ -67,13 +67,18 @@ def _disagree(what: str) -> RunError:
     )
 
 
+def _is_probit(facts: MatchSummary) -> bool:
+    """Whether the score is a probit."""
+    return str(facts.conventions.get("distance", "")).startswith("probit")
+
+
 def _scores(panel: Panel, facts: MatchSummary) -> FloatArray:
-    """(n,) scores of a statsmodels logit on the design's covariates, on standardised columns, on the design's scale."""
+    """(n,) scores of statsmodels' logit or probit on the design's covariates, standardised, on the design's scale."""
     x = panel.frame[[f"x.{name}" for name in facts.covariates]].to_numpy(dtype=float)
     standard = (x - x.mean(axis=0)) / x.std(axis=0)
     design = sm.add_constant(standard, has_constant="add")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model = sm.Logit(panel.frame["treated"].to_numpy(dtype=float), design)
+        model = (sm.Probit if _is_probit(facts) else sm.Logit)(panel.frame["treated"].to_numpy(dtype=float), design)
         fit = model.fit(disp=0, method="newton", maxiter=200, tol=1e-12)
     return np.asarray(fit.predict(design, which="mean" if facts.scale == "probability" else "linear"), dtype=float)

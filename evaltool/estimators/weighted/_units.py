@@ -61,7 +61,7 @@ def data_of(request: EstimationRequest) -> tuple[Panel, pd.DataFrame, MatchSumma
 def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: str) -> MatchedUnits:
     """The units of the design with the outcome asked for. Raises RunError with every fault found."""
     panel, weights, facts = data_of(request)
-    faults = [*_plan_faults(request), *_covariate_faults(panel, covariates), *_roster_faults(panel, weights)]
+    faults = [*_plan_faults(request, facts), *_covariate_faults(panel, covariates), *_roster_faults(panel, weights)]
     if se == "cluster_set" and facts.sets == 0:
         faults.append(
             Fault(
@@ -114,11 +114,14 @@ def _roster_faults(panel: Panel, weights: pd.DataFrame) -> list[Fault]:
     ]
 
 
-def _plan_faults(request: EstimationRequest) -> list[Fault]:
+def _plan_faults(request: EstimationRequest, facts: MatchSummary) -> list[Fault]:
     """What the plan asks for and this method does not do."""
     wrong = []
-    if request.estimand.target != "ATT":
-        wrong.append((f"targets the {request.estimand.target}", 'Use target = "ATT".', "estimand.target"))
+    target = facts.estimand.split(" ", maxsplit=1)[0]
+    if request.estimand.target != target:
+        fix = f'Use target = "{target}", or a design for the {request.estimand.target}.'
+        what = f"targets the {request.estimand.target}, and its design serves the {target}"
+        wrong.append((what, fix, "estimand.target"))
     if request.inference.cluster is not None:
         fix = "Leave inference.cluster out: matched sets are the clusters."
         wrong.append((f"clusters by '{request.inference.cluster}'", fix, "inference.cluster"))

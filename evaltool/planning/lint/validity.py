@@ -29,6 +29,9 @@ GATE_REASONS: dict[str, Reason] = {
     "few_clusters": "FEW_CLUSTERS",
     "disclosure": "DISCLOSURE_BLOCK",
     "pre_trend": "PRETREND_REVIEW",
+    "shocks": "STRUCTURAL_BREAK",
+    "contamination": "CONTAMINATION",
+    "regression_to_mean": "REGRESSION_TO_MEAN",
 }
 """Reason code of each gate that a fallback may answer; lock and maturity have steps of their own."""
 
@@ -126,7 +129,7 @@ def no_fallback(reading: Reading) -> Iterable[Finding]:
             continue
         own = stated.get(plugin.name)
         consequence = (own.consequence if own else None) or plugin.consequence
-        if consequence == "block" and (plugin.expected(can.family) or own is not None):
+        if consequence == "block" and (plugin.stands_in(plan, can.family) or own is not None):
             sentence = f"The gate {plugin.name} may block ({reason}), and no fallback says what happens then."
             fix = f'Add a [[fallback]] with on = ["{reason}"] and an action; without one nothing is decided.'
             yield warning("LINT_NO_FALLBACK", "fallback", sentence, fix)

@@ -46,7 +46,7 @@ class Outcome(Record):
 class Estimand(Record):
     """``[estimand]``: what the number is a number of."""
 
-    target: Literal["ATT", "ATE", "ATO", "NONE"] = "ATT"
+    target: Literal["ATT", "ATC", "ATE", "ATO", "ATM", "NONE"] = "ATT"
     """``NONE`` for measurements without a counterfactual."""
     outcome: Slug
     """The outcome of the headline estimate."""

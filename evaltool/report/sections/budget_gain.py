@@ -40,7 +40,7 @@ def gain_sentence(telling: Telling) -> str | None:
     if gains is None or CellRule(telling.run).gains_withheld:
         return None
     values = {"total": telling.money(gains.total.value), "interval": _interval(telling, gains.total, gains)}
-    return telling.tell("text.gains_short", values)
+    return telling.tell("text.gains_short_alone" if gains.total.lower is None else "text.gains_short", values)
 
 
 def _change(telling: Telling, gains: BudgetGains, change: Change) -> str:
@@ -49,7 +49,7 @@ def _change(telling: Telling, gains: BudgetGains, change: Change) -> str:
     binary = outcome.kind == "binary"
     unit = outcome.unit.in_language(telling.lang)
     values = {
-        "outcome": telling.outcome_within(change.outcome),
+        "outcome": telling.outcome_title(change.outcome),
         "people": telling.number(change.people),
         "more": telling.number(change.more.value),
         "effect": telling.number(change.effect.value),
@@ -88,11 +88,13 @@ def _payers(telling: Telling, gains: BudgetGains) -> Table:
         for payer in gains.payers
     ]
     last = (telling.money(gains.total.value), _interval(telling, gains.total, gains), telling.money(gains.paid))
-    level = telling.say("label.none") if gains.level is None else telling.level(gains.level)
-    head = ("level", "gain", "interval_at", "pays")
+    if gains.level is None:
+        interval = telling.say("label.interval")
+    else:
+        interval = telling.say("label.interval_at", {"level": telling.level(gains.level)})
     return Table(
         caption=telling.say("text.gains_caption"),
-        head=tuple(telling.say(f"label.{key}", {"level": level} if key == "interval_at" else {}) for key in head),
+        head=(telling.say("label.level"), telling.say("label.gain"), interval, telling.say("label.pays")),
         rows=(*rows, (telling.say("label.total"), *last)),
         numeric=(1, 2, 3),
         widths=(18, 22, 38, 22),

@@ -96,7 +96,7 @@ def _tranches(telling: Telling, investor: InvestorReturn) -> tuple[Block, ...]:
             tranche.name,
             telling.money(tranche.principal),
             telling.money(tranche.repaid),
-            telling.money(tranche.earned + tranche.rest),
+            telling.money(tranche.gain),
         )
         for tranche in found
     )

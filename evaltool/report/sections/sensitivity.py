@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from evaltool.plotting.bases import draw_bases
-from evaltool.report.blocks import Block, Prose
-from evaltool.report.pictures import verdicts
+from evaltool.report.blocks import Block, Prose, Table
+from evaltool.report.pictures import verdict_of, verdicts
 from evaltool.report.section import Section
 from evaltool.report.telling import Telling
 
@@ -28,13 +28,38 @@ def build(telling: Telling) -> tuple[Block, ...]:
         }
         parts.append(telling.tell("text.nearest", near))
         parts += _money_beyond(telling)
-    beside = [a for a in decision.alternatives if a.kind == "estimator"]
-    parts += [telling.tell("text.sensitivity_beside")] if beside else []
-    infeasible = [telling.name_of("method", name) for name in telling.run.infeasible]
-    if infeasible:
-        parts.append(telling.tell("text.sensitivity_infeasible", {"methods": ", ".join(infeasible)}))
     drawing = draw_bases(found, decision.currency, decision.maximum, telling.lang)
-    return (Prose(text=" ".join(parts)), telling.figure(drawing))
+    return (Prose(text=" ".join(parts)), telling.figure(drawing), *_other_methods(telling))
+
+
+def _other_methods(telling: Telling) -> tuple[Block, ...]:
+    """Methods nobody agreed on, what each would have paid, and which could not be applied."""
+    decision = telling.run.decision
+    beside = [a for a in decision.alternatives if a.kind == "estimator"]
+    infeasible = [telling.name_of("method", name) for name in telling.run.infeasible]
+    note = telling.say("text.sensitivity_infeasible", {"methods": "; ".join(infeasible)}) if infeasible else ""
+    if not beside:
+        return (
+            (Prose(text=telling.tell("text.sensitivity_infeasible", {"methods": "; ".join(infeasible)})),)
+            if note
+            else ()
+        )
+    same = sum(a.state == decision.state and a.amount == decision.amount for a in beside)
+    shown = {"same": telling.number(same), "all": telling.number(len(beside))}
+    rows = []
+    for one in beside:
+        verdict = verdict_of(telling, one)
+        amount = telling.say("label.none") if verdict.amount is None else telling.money(verdict.amount)
+        rows.append((verdict.label, verdict.point or telling.say("label.none"), verdict.state, amount))
+    table = Table(
+        caption=telling.say("text.sensitivity_methods"),
+        head=(telling.say("fact.method"), *(telling.say(f"label.{key}") for key in ("estimate", "state", "amount"))),
+        rows=tuple(rows),
+        numeric=(1, 3),
+        wide=(0,),
+        note=note,
+    )
+    return (Prose(text=telling.tell("text.sensitivity_beside", shown)), table)
 
 
 def _money_beyond(telling: Telling) -> list[str]:
