@@ -30,6 +30,8 @@ from evaltool.cli.terminal import (
 from evaltool.errors import EXIT_OK, EXIT_RUN, EvaltoolError
 
 EXPECTED = "expected.toml"
+REPLAYS = "replays"
+"""Folder of the contracts replayed as arithmetic: run one by one, not by the demo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ def samples() -> tuple[Sample, ...]:
     root = share_folder("data_samples")
     found = []
     for file in sorted(root.rglob(EXPECTED)):
+        if file.relative_to(root).parts[0] == REPLAYS:
+            continue
         plan = file.parent / "plan.toml"
         expected = tomllib.loads(file.read_text(encoding="utf-8"))
         if not _has_data(plan):

@@ -25,7 +25,8 @@ from evaltool.report.section import build_section
 from evaltool.report.templates import read_template
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data_samples"
-NAMES = sorted(str(path.parent.relative_to(SAMPLES)) for path in SAMPLES.rglob("expected.toml"))
+FOLDERS = (path.parent.relative_to(SAMPLES) for path in SAMPLES.rglob("expected.toml"))
+NAMES = sorted(str(folder) for folder in FOLDERS if folder.parts[0] != "replays")
 PAYING = frozenset({"PAY_FULL", "PAY_PARTIAL", "NO_PAYMENT"})
 
 

@@ -29,7 +29,8 @@ from evaltool.records.run import Run
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "data_samples"
 GOLDEN = Path(__file__).parent / "determination"
-NAMES = sorted(str(path.parent.relative_to(SAMPLES)) for path in SAMPLES.rglob("expected.toml"))
+FOLDERS = (path.parent.relative_to(SAMPLES) for path in SAMPLES.rglob("expected.toml"))
+NAMES = sorted(str(folder) for folder in FOLDERS if folder.parts[0] != "replays")
 SYNTHETIC = ("homelessness", "into_work", "school_absence", "school_absence_undecidable")
 HONEST = ("into_work", "school_absence")
 """Nothing is wrong with them: the estimate lies within two standard errors of the truth."""

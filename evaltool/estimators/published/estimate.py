@@ -191,7 +191,7 @@ def _reading(request: EstimationRequest, entry: Published) -> _Reading:
     """Value, standard error and bounds in the outcome's own sign, on the scale they were published on."""
     flip = request.estimand.scale == "relative" and request.outcome.direction == "decrease"
     sign = -1 if flip else 1
-    value = float(sign * entry.value)
+    value = float(sign * entry.value) + 0.0  # no negative zero
     bounds = (
         None
         if entry.lower is None or entry.upper is None
