@@ -281,6 +281,13 @@ RULES = [
         {"budget_gain": [GAIN]},
     ),
     (
+        "LINT_GAIN_SOURCE",
+        "note",
+        "budget_gain[0].source",
+        {"budget_gain": [GAIN | {"source": "made up for the example"}]},
+        {"budget_gain": [GAIN]},
+    ),
+    (
         "LINT_GAINS_WITHOUT_PAYING",
         "note",
         "budget_gain[1].payer",

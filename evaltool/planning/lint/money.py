@@ -11,6 +11,8 @@ from evaltool.planning.lint.wording import texts
 
 YEAR = re.compile(r"\b(19|20|21)\d\d\b")
 GUESSED = re.compile(r"\b(estimate[ds]?|guess\w*|assum\w+|skøn\w*|anslået|antage\w*|vurderet)\b", re.IGNORECASE)
+MADE_UP = re.compile(r"\b(made.up|opdigtet|fictitious|fiktiv\w*)\b", re.IGNORECASE)
+"""A source that says openly that there is none; the parties know, and are told once more."""
 SETTLED_LATER = re.compile(
     r"true.?up|final settlement|settled at the end|efterregul\w*|slutopgør\w*|slutafregn\w*|endelig (opgør|afregn)\w*",
     re.IGNORECASE,
@@ -31,7 +33,8 @@ def gain_source(reading: Reading) -> Iterable[Finding]:
         else:
             continue
         fix = "Name the published table or account and its year; print who estimated it when nothing is published."
-        yield warning("LINT_GAIN_SOURCE", key, sentence, fix)
+        say = note if MADE_UP.search(gain.source) else warning
+        yield say("LINT_GAIN_SOURCE", key, sentence, fix)
 
 
 def gains_without_paying(reading: Reading) -> Iterable[Finding]:
