@@ -81,3 +81,66 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
     ordering = [] if tie_order is None or tie_order == unit else [tie_order]
     named = [*(column for group in columns.values() for column in group), *widths, *ordering]
     return designed(frame, Wanted(name, treatment, unit, options, named), faults)
+
+
+def exact(
+    frame: Frame,
+    *,
+    treatment: str,
+    covariates: Sequence[str],
+    unit: str,
+    estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
+) -> MatchedDesign:
+    """Strata of equal covariates (``matching.exact``). Raises UsageError, DataError, RunError."""
+    return _stratified(frame, "exact", (treatment, unit), covariates, {"estimand": estimand})
+
+
+def coarsened_exact(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    treatment: str,
+    covariates: Sequence[str],
+    unit: str,
+    estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
+    bins: Mapping[str, int] | None = None,
+    cutpoints: Mapping[str, Sequence[Number]] | None = None,
+) -> MatchedDesign:
+    """Strata of equal bins (``matching.coarsened_exact``): ``bins`` or ``cutpoints`` by column, else Sturges' number.
+
+    Raises UsageError, DataError, RunError.
+    """
+    cuts = {name: tuple(exactly(point) for point in points) for name, points in (cutpoints or {}).items()}
+    options: dict[str, Option] = {"estimand": estimand, "bins": dict(bins or {}), "cutpoints": dict(cuts)}
+    return _stratified(frame, "coarsened_exact", (treatment, unit), covariates, options)
+
+
+def subclass(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    treatment: str,
+    covariates: Sequence[str],
+    unit: str,
+    estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
+    subclasses: int = 6,
+    fewest: int = 1,
+    tie_order: str | None = None,
+) -> MatchedDesign:
+    """Subclasses of a logit score (``matching.subclass``), each with ``fewest`` units of either group.
+
+    Raises UsageError, DataError, RunError.
+    """
+    options: dict[str, Option] = {"estimand": estimand, "subclasses": subclasses, "fewest": fewest}
+    if tie_order is not None and tie_order != unit:
+        options["tie_order"] = tie_order
+    return _stratified(frame, "subclass", (treatment, unit), covariates, options)
+
+
+def _stratified(
+    frame: Frame, method: str, roles: tuple[str, str], covariates: Sequence[str], options: dict[str, Option]
+) -> MatchedDesign:
+    """The design; ``roles`` are treatment and unit."""
+    faults: list[Fault] = []
+    name = f"matching.{method}"
+    columns = listed("covariates", covariates, name, faults)
+    ordering = [one for one in (options.get("tie_order"),) if isinstance(one, str)]
+    return designed(frame, Wanted(name, *roles, {"covariates": columns, **options}, [*columns, *ordering]), faults)

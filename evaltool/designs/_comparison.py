@@ -61,6 +61,8 @@ class Comparison:
     caliper_sd: float | None = None
     largest_distance: float = 0.0
     equidistant: int = 0
+    estimand: str | None = None
+    """What the weights serve, where leaving units out does not change it; None: the target of those with weight."""
 
 
 def finish(name: str, options: Record, made: Comparison, ledger: Ledger) -> Design:
@@ -116,7 +118,7 @@ def _facts(made: Comparison) -> MatchSummary:
     left = ARMS.get(made.target, "units")
     arms = [weight[~treated]] if made.target == "ATT" else [weight[~treated], weight[treated]]
     return MatchSummary(
-        estimand=made.target if full else f"{made.target} among the matched {left}",
+        estimand=made.estimand or (made.target if full else f"{made.target} among the matched {left}"),
         treated_submitted=int(np.sum(treated)),
         treated_matched=int(np.sum(treated & inside)),
         comparison_submitted=int(np.sum(~treated)),
