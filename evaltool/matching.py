@@ -83,6 +83,47 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
     return designed(frame, Wanted(name, treatment, unit, options, named), faults)
 
 
+def optimal(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    treatment: str,
+    covariates: Sequence[str],
+    unit: str,
+    distance: Literal["logit", "probit", "mahalanobis", "robust_mahalanobis", "scaled_euclidean"] = "logit",
+    match_on: Sequence[str] = (),
+    scale: Literal["probability", "linear"] = "probability",
+    ratio: int = 1,
+    caliper: Number | None = None,
+    caliper_sd: Literal["overall", "mean_of_groups", "pooled"] = "overall",
+    calipers: Mapping[str, Number] | None = None,
+    tie_order: str | None = None,
+    exact: Sequence[str] = (),
+) -> MatchedDesign:
+    """Pairs or sets with the least total distance (``matching.optimal``), for the ATT: unique and certified.
+
+    Arguments as in ``nearest``; ``tie_order`` decides between optima. Raises UsageError, DataError, RunError.
+    """
+    name = "matching.optimal"
+    faults: list[Fault] = [*only("distance", distance, DISTANCES, name)]
+    lists = {"covariates": covariates, "exact": exact, "match_on": match_on}
+    columns = {key: listed(key, value, name, faults) for key, value in lists.items()}
+    widths = {key: exactly(width) for key, width in (calipers or {}).items()}
+    ordering = [] if tie_order is None or tie_order == unit else [tie_order]
+    rare: dict[str, Option] = {
+        "distance": distance,
+        "match_on": columns["match_on"] or None,
+        "caliper": exactly(caliper),
+        "calipers": dict(widths),
+        "tie_order": ordering[0] if ordering else None,
+    }
+    fixed: dict[str, Option] = {"scale": scale, "ratio": ratio, "exact": columns["exact"]}
+    options = {"covariates": columns["covariates"], **fixed, **unlike(rare, NEAREST)}
+    if caliper is not None or caliper_sd != "overall":
+        options["caliper_sd"] = caliper_sd
+    named = [*(column for group in columns.values() for column in group), *widths, *ordering]
+    return designed(frame, Wanted(name, treatment, unit, options, named), faults)
+
+
 def exact(
     frame: Frame,
     *,

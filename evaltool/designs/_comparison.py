@@ -61,6 +61,8 @@ class Comparison:
     caliper_sd: float | None = None
     largest_distance: float = 0.0
     equidistant: int = 0
+    potential: IntArray | None = None
+    """(n,) potentials that prove an optimal matching, where there are any."""
     estimand: str | None = None
     """What the weights serve, where leaving units out does not change it; None: the target of those with weight."""
 
@@ -78,6 +80,8 @@ def finish(name: str, options: Record, made: Comparison, ledger: Ledger) -> Desi
             "tie": made.tie,
         }
     )
+    if made.potential is not None:
+        frame = frame.assign(potential=made.potential)
     roster = pd.DataFrame(
         {
             "unit": frame.loc[inside, "unit"].to_numpy(),

@@ -79,10 +79,16 @@ def _guess(z: Floats, tolerance: float) -> tuple[Bools, Floats]:
         value = float(w @ w) / (2.0 * m) - float(theta[0]) + tolerance * float(np.sum(theta[1:]))
         return value, np.concatenate([[float(w.mean()) - 1.0], mean + tolerance, tolerance - mean])
 
-    limits = [(None, None), *([(0.0, None)] * (2 * k))]
-    start = np.concatenate([[1.0], np.zeros(2 * k)])
-    options = {"maxiter": 5000, "maxfun": 20000, "ftol": 1e-16, "gtol": 1e-12, "maxcor": 30}
-    found = optimize.minimize(dual, start, jac=True, method="L-BFGS-B", bounds=limits, options=options)
+    start = np.concatenate([np.ones(1), np.zeros(2 * k)])
+    limits = optimize.Bounds(np.concatenate([[-np.inf], np.zeros(2 * k)]), np.full(2 * k + 1, np.inf))
+    found = optimize.minimize(
+        dual,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=limits,
+        options={"maxiter": 5000, "maxfun": 20000, "ftol": 1e-16, "gtol": 1e-12, "maxcor": 30},
+    )
     line = found.x[1 : k + 1] - found.x[k + 1 :]
     weights = found.x[0] + z @ line
     if float(found.fun) < UNBOUNDED or not bool(np.any(weights > 0.0)):

@@ -39,7 +39,7 @@ def cut(x: Floats, rule: int | tuple[float, ...] | None) -> Ints:
     return np.searchsorted(edges, x, side="right").astype(np.int64)
 
 
-def numbered(codes: Ints) -> Ints:
+def numbered(codes: Ints | Floats) -> Ints:
     """(n,) strata from 1 in order of their first unit, for any (n, k) codes."""
     first, inverse = np.unique(codes, axis=0, return_index=True, return_inverse=True)[1:]
     place = np.argsort(np.argsort(first))

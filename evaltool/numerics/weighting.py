@@ -177,21 +177,25 @@ def by_both(x: Regressors, treated: Bools, target: Literal["ATT", "ATC", "ATE"])
     basis = _basis(x.matrix)
     root = np.linalg.cholesky(_pinv(_moments_covariance(first.probability, basis, target)))
     n = float(treated.shape[0])
-    start = np.linalg.lstsq(basis, np.log(first.probability / (1.0 - first.probability)), rcond=None)[0]
+    odds = np.log(first.probability / (1.0 - first.probability))
+    start = np.asarray(np.linalg.lstsq(basis, odds, rcond=None)[0], dtype=np.float64)
 
     def moments(b: Floats) -> Floats:
         e = _probability(basis @ b)
         rows = ((treated - e), np.where(treated, 1.0, -1.0) * tilted(e, treated, target))
-        return root.T @ np.concatenate([basis.T @ row for row in rows]) / n
+        return np.asarray(root.T @ np.concatenate([basis.T @ row for row in rows]) / n, dtype=np.float64)
 
     def slopes(b: Floats) -> Floats:
         e = _probability(basis @ b)
         rows = (-e * (1.0 - e), np.where(treated, 1.0, -1.0) * _slope(e, treated, target))
-        return root.T @ np.vstack([(basis * row[:, None]).T @ basis for row in rows]) / n
+        return np.asarray(root.T @ np.vstack([(basis * row[:, None]).T @ basis for row in rows]) / n, dtype=np.float64)
+
+    def gradient(b: Floats) -> Floats:
+        return np.asarray(slopes(b).T @ moments(b), dtype=np.float64)
 
     near = optimize.least_squares(moments, start, jac=slopes, method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15)
-    found = optimize.root(lambda b: slopes(b).T @ moments(b), near.x, tol=1e-14)
-    residual = float(np.max(np.abs(slopes(found.x).T @ moments(found.x))))
+    found = optimize.root(gradient, near.x, tol=1e-14)
+    residual = float(np.max(np.abs(gradient(found.x))))
     if residual > ENOUGH or float(np.sum(moments(found.x) ** 2)) > float(np.sum(moments(start) ** 2)):
         why = f"the two-step minimum was not reached (gradient {residual:.1e})"
         raise no_balance(why)

@@ -41,6 +41,7 @@ EXPECTED = {
         "matching.coarsened_exact",
         "matching.exact",
         "matching.nearest",
+        "matching.optimal",
         "matching.subclass",
         "weighting.covariate_balancing",
         "weighting.entropy_balancing",

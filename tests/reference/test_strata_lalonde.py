@@ -88,6 +88,31 @@ def test_strata_effects_and_balance(panel: Panel, reference: Path, entries: dict
         assert mine.ks_after == pytest.approx(row["KS.Adj"], abs=1e-8)
 
 
+@pytest.mark.parametrize(("name", "ratio"), [("matchit_optimal", 1), ("matchit_optimal_ratio2", 2)])
+def test_optimal_matching_is_no_farther_than_matchits(panel: Panel, reference: Path, name: str, ratio: int) -> None:
+    """optmatch solves to a tolerance: its sets on our scores are the upper bound; for pairs the optimum is known."""
+    design = made(panel, "optimal", {"tie_order": "row", "ratio": ratio})
+    facts = design.summary.matching
+    assert facts is not None
+    assert design.weights is not None
+    assert design.pairs is not None
+    score = design.weights.set_index("unit")["score"]
+    theirs = pd.read_csv(reference / "numbers" / "lalonde_weights.csv")
+    theirs = theirs[(theirs["method"] == name) & theirs["subclass"].notna()]
+    treated = theirs[theirs["treat"] == 1].set_index("subclass")["id"]
+    others = theirs[theirs["treat"] == 0]
+    bound = np.abs(score[treated[others["subclass"]]].to_numpy() - score[others["id"]].to_numpy()).sum()
+    total = facts.conventions["total_distance"]
+    assert isinstance(total, float)
+    assert total == pytest.approx(design.pairs["distance"].sum(), abs=1e-6)
+    assert total <= bound + 1e-7
+    assert len(design.pairs) == 185 * ratio
+    if ratio == 1:
+        assert total == pytest.approx(39.692799, abs=1e-6)
+        found = DIFFERENCE.estimate(asked(DifferenceOptions(), design, panel))
+        assert found.att == pytest.approx(894.367480, abs=1e-6)
+
+
 def test_exact_matching(panel: Panel, entries: dict[str, Any]) -> None:
     design = made(panel, "exact", {}, ("hispan", "white", "nodegree", "married"))
     found = DIFFERENCE.estimate(asked(DifferenceOptions(), design, panel))

@@ -53,6 +53,7 @@ from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorP
 NAME = "weighted.difference"
 DESIGNS = (
     "matching.nearest",
+    "matching.optimal",
     "matching.exact",
     "matching.coarsened_exact",
     "matching.subclass",
