@@ -19,7 +19,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evaltool import counterfactual, did, errors, matching, payment, weighted
+    from evaltool import counterfactual, did, errors, matching, payment, weighted, weighting
     from evaltool.bundle.store import open_run, write_bundle
     from evaltool.pipeline import evaluate, plan_refusals
     from evaltool.reading.lock_file import write_lock
@@ -36,7 +36,7 @@ _HOME = {
     "write_bundle": "evaltool.bundle.store",
     "write_lock": "evaltool.reading.lock_file",
 }
-_NAMESPACES = ("counterfactual", "did", "errors", "matching", "payment", "weighted")
+_NAMESPACES = ("counterfactual", "did", "errors", "matching", "payment", "weighted", "weighting")
 __all__ = [
     "counterfactual",
     "did",
@@ -49,6 +49,7 @@ __all__ = [
     "read_panel",
     "read_plan",
     "weighted",
+    "weighting",
     "write_bundle",
     "write_lock",
 ]

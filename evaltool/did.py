@@ -37,7 +37,7 @@ __all__ = [
     "twfe",
     "two_by_two",
     "two_stage",
-,]
+]
 
 Aggregate = Literal["simple", "dynamic", "group", "calendar"]
 Balance = Literal["refuse", "drop_unit", "keep"]

@@ -81,3 +81,107 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
     ordering = [] if tie_order is None or tie_order == unit else [tie_order]
     named = [*(column for group in columns.values() for column in group), *widths, *ordering]
     return designed(frame, Wanted(name, treatment, unit, options, named), faults)
+
+
+def optimal(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    treatment: str,
+    covariates: Sequence[str],
+    unit: str,
+    distance: Literal["logit", "probit", "mahalanobis", "robust_mahalanobis", "scaled_euclidean"] = "logit",
+    match_on: Sequence[str] = (),
+    scale: Literal["probability", "linear"] = "probability",
+    ratio: int = 1,
+    caliper: Number | None = None,
+    caliper_sd: Literal["overall", "mean_of_groups", "pooled"] = "overall",
+    calipers: Mapping[str, Number] | None = None,
+    tie_order: str | None = None,
+    exact: Sequence[str] = (),
+) -> MatchedDesign:
+    """Pairs or sets with the least total distance (``matching.optimal``), for the ATT: unique and certified.
+
+    Arguments as in ``nearest``; ``tie_order`` decides between optima. Raises UsageError, DataError, RunError.
+    """
+    name = "matching.optimal"
+    faults: list[Fault] = [*only("distance", distance, DISTANCES, name)]
+    lists = {"covariates": covariates, "exact": exact, "match_on": match_on}
+    columns = {key: listed(key, value, name, faults) for key, value in lists.items()}
+    widths = {key: exactly(width) for key, width in (calipers or {}).items()}
+    ordering = [] if tie_order is None or tie_order == unit else [tie_order]
+    rare: dict[str, Option] = {
+        "distance": distance,
+        "match_on": columns["match_on"] or None,
+        "caliper": exactly(caliper),
+        "calipers": dict(widths),
+        "tie_order": ordering[0] if ordering else None,
+    }
+    fixed: dict[str, Option] = {"scale": scale, "ratio": ratio, "exact": columns["exact"]}
+    options = {"covariates": columns["covariates"], **fixed, **unlike(rare, NEAREST)}
+    if caliper is not None or caliper_sd != "overall":
+        options["caliper_sd"] = caliper_sd
+    named = [*(column for group in columns.values() for column in group), *widths, *ordering]
+    return designed(frame, Wanted(name, treatment, unit, options, named), faults)
+
+
+def exact(
+    frame: Frame,
+    *,
+    treatment: str,
+    covariates: Sequence[str],
+    unit: str,
+    estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
+) -> MatchedDesign:
+    """Strata of equal covariates (``matching.exact``). Raises UsageError, DataError, RunError."""
+    return _stratified(frame, "exact", (treatment, unit), covariates, {"estimand": estimand})
+
+
+def coarsened_exact(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    treatment: str,
+    covariates: Sequence[str],
+    unit: str,
+    estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
+    bins: Mapping[str, int] | None = None,
+    cutpoints: Mapping[str, Sequence[Number]] | None = None,
+) -> MatchedDesign:
+    """Strata of equal bins (``matching.coarsened_exact``): ``bins`` or ``cutpoints`` by column, else Sturges' number.
+
+    Raises UsageError, DataError, RunError.
+    """
+    cuts = {name: tuple(exactly(point) for point in points) for name, points in (cutpoints or {}).items()}
+    options: dict[str, Option] = {"estimand": estimand, "bins": dict(bins or {}), "cutpoints": dict(cuts)}
+    return _stratified(frame, "coarsened_exact", (treatment, unit), covariates, options)
+
+
+def subclass(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    treatment: str,
+    covariates: Sequence[str],
+    unit: str,
+    estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
+    subclasses: int = 6,
+    fewest: int = 1,
+    tie_order: str | None = None,
+) -> MatchedDesign:
+    """Subclasses of a logit score (``matching.subclass``), each with ``fewest`` units of either group.
+
+    Raises UsageError, DataError, RunError.
+    """
+    options: dict[str, Option] = {"estimand": estimand, "subclasses": subclasses, "fewest": fewest}
+    if tie_order is not None and tie_order != unit:
+        options["tie_order"] = tie_order
+    return _stratified(frame, "subclass", (treatment, unit), covariates, options)
+
+
+def _stratified(
+    frame: Frame, method: str, roles: tuple[str, str], covariates: Sequence[str], options: dict[str, Option]
+) -> MatchedDesign:
+    """The design; ``roles`` are treatment and unit."""
+    faults: list[Fault] = []
+    name = f"matching.{method}"
+    columns = listed("covariates", covariates, name, faults)
+    ordering = [one for one in (options.get("tie_order"),) if isinstance(one, str)]
+    return designed(frame, Wanted(name, *roles, {"covariates": columns, **options}, [*columns, *ordering]), faults)

@@ -14,7 +14,15 @@ from evaltool.records.estimate import Estimate
 from evaltool.records.plan.analysis import Option
 
 NAME = "weighted.difference"
-STANDARD_ERRORS = {"auto": "auto", "cluster_set": "cluster_set", "robust": "hc3", "hc3": "hc3", "hc1": "hc1"}
+STANDARD_ERRORS = {
+    "auto": "auto",
+    "cluster_set": "cluster_set",
+    "m_estimation": "m_estimation",
+    "robust": "hc3",
+    "hc3": "hc3",
+    "hc1": "hc1",
+    "hc0": "hc0",
+}
 
 
 def difference(
@@ -23,13 +31,14 @@ def difference(
     *,
     outcome: str,
     covariates: Sequence[str] = (),
-    se: Literal["auto", "cluster_set", "robust", "hc3", "hc1"] = "auto",
+    se: Literal["auto", "cluster_set", "m_estimation", "robust", "hc3", "hc1", "hc0"] = "auto",
 ) -> Estimate:
     """The weighted difference in means of matched units (``weighted.difference``), adjusted for ``covariates`` if any.
 
     ``frame`` holds the units the design was made on, with the outcome. ``se``: ``cluster_set`` (by matched set),
-    ``robust`` (HC3), ``hc1``; ``auto`` takes matched sets where every unit is in one, else HC3. Other standard errors
-    are refused. Raises UsageError, DataError, RunError (RUN_OTHER_UNITS when the frame holds other units).
+    ``m_estimation`` (weights count as estimated), ``robust`` (HC3), ``hc1``, ``hc0``; ``auto`` takes matched sets where
+    every unit is in one, else M-estimation where the weights have equations, else HC3. Others are refused. Raises
+    UsageError, DataError, RunError (RUN_OTHER_UNITS when the frame holds other units).
     """
     faults = [*only("se", se, tuple(STANDARD_ERRORS), NAME), *column_names({"outcome": outcome}, NAME)]
     adjusted = listed("covariates", covariates, NAME, faults)

@@ -61,6 +61,10 @@ class Comparison:
     caliper_sd: float | None = None
     largest_distance: float = 0.0
     equidistant: int = 0
+    potential: IntArray | None = None
+    """(n,) potentials that prove an optimal matching, where there are any."""
+    estimand: str | None = None
+    """What the weights serve, where leaving units out does not change it; None: the target of those with weight."""
 
 
 def finish(name: str, options: Record, made: Comparison, ledger: Ledger) -> Design:
@@ -76,6 +80,8 @@ def finish(name: str, options: Record, made: Comparison, ledger: Ledger) -> Desi
             "tie": made.tie,
         }
     )
+    if made.potential is not None:
+        frame = frame.assign(potential=made.potential)
     roster = pd.DataFrame(
         {
             "unit": frame.loc[inside, "unit"].to_numpy(),
@@ -116,7 +122,7 @@ def _facts(made: Comparison) -> MatchSummary:
     left = ARMS.get(made.target, "units")
     arms = [weight[~treated]] if made.target == "ATT" else [weight[~treated], weight[treated]]
     return MatchSummary(
-        estimand=made.target if full else f"{made.target} among the matched {left}",
+        estimand=made.estimand or (made.target if full else f"{made.target} among the matched {left}"),
         treated_submitted=int(np.sum(treated)),
         treated_matched=int(np.sum(treated & inside)),
         comparison_submitted=int(np.sum(~treated)),

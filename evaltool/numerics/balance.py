@@ -60,7 +60,7 @@ def weighted_spread(x: Floats, weights: Floats) -> float:
     """The standard deviation √(Σw(x − mean)² / (1 − Σw²)) under weights of sum one; √(p(1 − p)) for two values."""
     values = np.unique(x)
     if values.shape[0] == TWO_VALUES:
-        share = _mean((x == values[1]).astype(np.float64), weights)
+        share = weighted_mean((x == values[1]).astype(np.float64), weights)
         return math.sqrt(share * (1.0 - share)) * float(values[1] - values[0])
     return math.sqrt(_variance(x, weights)) if values.shape[0] > 1 else 0.0
 
@@ -77,7 +77,7 @@ def compare(x: Floats, groups: Groups, *, sd: float, binary: bool) -> Alike:
         raise ValueError(message)
     a, b = x[one], x[other]
     u, v = groups.weights[one], groups.weights[other]
-    mean_a, mean_b = _mean(a, u), _mean(b, v)
+    mean_a, mean_b = weighted_mean(a, u), weighted_mean(b, v)
     difference = mean_a - mean_b
     smd = difference / sd if sd > 0.0 else (0.0 if difference == 0.0 else None)
     ratio = None
@@ -93,7 +93,7 @@ def compare(x: Floats, groups: Groups, *, sd: float, binary: bool) -> Alike:
     )
 
 
-def _mean(x: Floats, w: Floats) -> float:
+def weighted_mean(x: Floats, w: Floats) -> float:
     """Weighted mean."""
     return float(np.dot(x, w) / np.sum(w))
 

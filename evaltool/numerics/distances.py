@@ -25,7 +25,8 @@ def coordinates(x: Floats, treated: Bools, metric: Metric) -> Floats:
     order = np.lexsort((treated, *x.T[::-1]))
     sorted_x, sorted_d = x[order], treated[order]
     if metric == "scaled_euclidean":
-        return x / np.array([_pooled_sd(sorted_x[:, j], sorted_d) for j in range(x.shape[1])])
+        spread = np.array([_pooled_sd(sorted_x[:, j], sorted_d) for j in range(x.shape[1])], dtype=np.float64)
+        return np.asarray(x / spread, dtype=np.float64)
     if metric == "robust_mahalanobis":
         ranks = np.column_stack([stats.rankdata(x[:, j]) for j in range(x.shape[1])])
         return _turned(ranks, _pinv(_untied(ranks[order])))
@@ -35,7 +36,8 @@ def coordinates(x: Floats, treated: Bools, metric: Metric) -> Floats:
 
 def _centred(x: Floats, treated: Bools) -> Floats:
     """Deviations from the own group's mean."""
-    return np.where(treated[:, None], x - x[treated].mean(axis=0), x - x[~treated].mean(axis=0))
+    both = np.where(treated[:, None], x - x[treated].mean(axis=0), x - x[~treated].mean(axis=0))
+    return np.asarray(both, dtype=np.float64)
 
 
 def _pooled_covariance(x: Floats, treated: Bools) -> Floats:
@@ -63,7 +65,7 @@ def _pinv(covariance: Floats) -> Floats:
     """The Moore–Penrose inverse of a symmetric matrix."""
     values, vectors = np.linalg.eigh(covariance)
     kept = values > SINGULAR * values[-1]
-    return (vectors[:, kept] / values[kept]) @ vectors[:, kept].T
+    return np.asarray((vectors[:, kept] / values[kept]) @ vectors[:, kept].T, dtype=np.float64)
 
 
 def _turned(x: Floats, inverse: Floats) -> Floats:

@@ -53,6 +53,24 @@ def hc1(fit: WeightedFit) -> Floats | None:
     return None if fit.spare <= 0 else _sandwich(fit, fit.scores) * (n / fit.spare)
 
 
+def hc0(fit: WeightedFit) -> Floats | None:
+    """(k, k) HC0 covariance; None without spare rows."""
+    return None if fit.spare <= 0 else _sandwich(fit, fit.scores)
+
+
+def stacked(fit: WeightedFit, moved: Floats, psi: Floats, weights: tuple[Floats, Floats]) -> Floats | None:
+    """(k, k) covariance that counts the weights as estimated (M-estimation; Stefanski & Boos 2002, equation 10).
+
+    ``moved`` (n, k) is the derivative of the scores in the weights, ``psi`` (n, p) the weights' estimating functions,
+    ``weights`` (n, p) their derivative in the parameters and (p, p) that of Σ psi. None without spare rows.
+    """
+    if fit.spare <= 0:
+        return None
+    slope, bread = weights
+    carried = np.linalg.solve(bread.T, (moved.T @ slope).T)
+    return _sandwich(fit, fit.scores - psi @ carried)
+
+
 def hc3(fit: WeightedFit) -> Floats | None:
     """(k, k) HC3 covariance; None without spare rows or where one row decides its own fitted value."""
     rest = 1.0 - fit.leverage

@@ -2,7 +2,8 @@
 
 Pairs with a unit that is gone are dissolved. A unit that is left without any pair takes no part, and the estimand is
 renamed when that happens to a treated one. The weights of the rest follow from the remaining pairs by the rule that
-made them: a comparison unit weighs the sum over its sets of 1 / (comparison units in the set), averaging 1.
+made them: a comparison unit weighs the sum over its sets of 1 / (comparison units in the set), averaging 1 (for the
+effect on the untreated the groups change places). Weights that come from no pairs stay as they were sealed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pandas as pd
 from evaltool.errors import Fault, Place, RunError
 from evaltool.numerics.balance import Groups, compare, effective_size, largest_share
 from evaltool.numerics.score_bins import score_bins
+from evaltool.numerics.strata import Target, stratum_weights
 from evaltool.pipeline.blind_marks import Since
 from evaltool.records.design import BalanceRow, Design, DesignCohort, DonorSummary, MatchSummary, ScoreBin
 from evaltool.records.ledger import LedgerEntry, LedgerReason
@@ -23,6 +25,7 @@ from evaltool.records.panel import FloatArray, Panel
 
 MEMBERS = 1000
 SCORE = "score"
+STRATA: tuple[Target, ...] = ("ATT", "ATC", "ATE")
 Arm = Literal["treated", "comparison"]
 
 
@@ -37,16 +40,19 @@ def without(design: Design, panel: Panel, since: Since) -> Design:
         *_entry([u for u in since.gone_treated if u in parts], "treated", "dropped_since_lock"),
         *_entry([u for u in since.gone_comparison if u in parts], "comparison", "dropped_since_lock"),
     ]
-    if design.weights is None or design.pairs is None or design.summary.matching is None:
+    if design.weights is None or design.summary.matching is None:
         kept = roster.loc[~roster["unit"].isin(gone)].reset_index(drop=True)
         return _finished(design, panel, kept, ledger=entries)
+    if design.pairs is None:
+        return _weighted(design, panel, gone, entries)
     pairs = design.pairs
     pairs = pairs.loc[~pairs["treated"].isin(gone) & ~pairs["comparison"].isin(gone)].reset_index(drop=True)
     if pairs.empty:
         cause = "Every matched pair has lost a unit since the design was locked."
         fix = "Nothing can be compared on this design; the contract's own fallback applies."
         raise RunError(Fault("RUN_NO_MATCH", cause, fix, Place(key="design")))
-    weights = _weights(design.weights, pairs, gone)
+    swapped = design.summary.matching.estimand.startswith("ATC")
+    weights = _weights(design.weights, pairs, gone, ("comparison", "treated") if swapped else ("treated", "comparison"))
     inside = set(weights.loc[weights["weight"] > 0.0, "unit"].tolist())
     kept = roster.loc[roster["unit"].isin(inside)].reset_index(drop=True)
     for arm, finite in (("treated", True), ("comparison", False)):
@@ -76,16 +82,72 @@ def _entry(units: list[int | str], arm: Arm, reason: LedgerReason) -> tuple[Ledg
     )
 
 
-def _weights(weights: pd.DataFrame, pairs: pd.DataFrame, gone: set[int | str]) -> pd.DataFrame:
-    """The weights of the units that are left, from the pairs that are left."""
+def _weighted(design: Design, panel: Panel, gone: set[int | str], entries: list[LedgerEntry]) -> Design:
+    """A design without pairs on the units that are left: strata are counted again, other weights are the lock's.
+
+    Raises RunError (RUN_NO_MATCH) when a group has nobody left.
+    """
+    weights, facts, roster = design.weights, design.summary.matching, design.roster
+    if weights is None or facts is None or roster is None:
+        message = "a weighted design has weights, facts and a roster"
+        raise TypeError(message)
+    left = weights.loc[~weights["unit"].isin(gone)].reset_index(drop=True)
+    target = next((one for one in STRATA if one == facts.conventions.get("target")), None)
+    if target is not None and "strata" in facts.conventions:
+        sets, treated = left["set"].to_numpy(dtype=np.int64), left["treated"].to_numpy(dtype=bool)
+        left = left.assign(weight=stratum_weights(sets, treated, target))
+        left = left.assign(set=np.where(left["weight"] > 0.0, sets, 0))
+    inside = left["weight"].to_numpy(dtype=np.float64) > 0.0
+    treated = left["treated"].to_numpy(dtype=bool)
+    if not bool(np.any(inside & treated)) or not bool(np.any(inside & ~treated)):
+        cause = "Everybody with weight in one group is gone since the design was locked."
+        fix = "Nothing can be compared on this design; the contract's own fallback applies."
+        raise RunError(Fault("RUN_NO_MATCH", cause, fix, Place(key="design")))
+    kept = roster.loc[roster["unit"].isin(left.loc[inside, "unit"])].reset_index(drop=True)
+    update = {
+        "estimand": _renamed(facts.estimand, changed=bool(gone & set(roster["unit"].tolist()))),
+        "treated_matched": int(np.sum(inside & treated)),
+        "comparison_matched": int(np.sum(inside & ~treated)),
+        **_sizes(facts, left),
+        "balance": tuple(
+            _balance(row, panel, left, left["weight"].to_numpy(dtype=np.float64)) for row in facts.balance
+        ),
+    }
+    slim = Design(design.summary, kept, design.ledger, left)
+    return _finished(slim, panel, kept, ledger=entries, matching=facts.model_copy(update=update))
+
+
+def _renamed(estimand: str, *, changed: bool) -> str:
+    """The estimand of those who are left."""
+    suffix = " among those still in the data"
+    return estimand + suffix if changed and not estimand.endswith(suffix) else estimand
+
+
+def _sizes(facts: MatchSummary, left: pd.DataFrame) -> dict[str, object]:
+    """Effective size, largest weight, and the bins of the scores."""
+    weight, treated = left["weight"].to_numpy(dtype=np.float64), left["treated"].to_numpy(dtype=bool)
+    arms = [weight[~treated]] if facts.estimand.startswith("ATT") else [weight[~treated], weight[treated]]
+    bins = score_bins(left["score"].to_numpy(dtype=np.float64), treated, weight > 0.0)
+    return {
+        "effective_n": min(effective_size(arm) for arm in arms),
+        "largest_weight_share": max(largest_share(arm) for arm in arms),
+        "bins": tuple(ScoreBin.model_validate(asdict(one)) for one in bins),
+    }
+
+
+def _weights(
+    weights: pd.DataFrame, pairs: pd.DataFrame, gone: set[int | str], arms: tuple[str, str] = ("treated", "comparison")
+) -> pd.DataFrame:
+    """The weights of the units that are left, from the pairs that are left; ``arms``: who is matched with whom."""
+    first, second = arms
     kept = weights.loc[~weights["unit"].isin(gone)].reset_index(drop=True)
-    sizes = pairs.groupby("treated")["comparison"].transform("size").to_numpy(dtype=np.float64)
-    share = pd.Series(1.0 / sizes).groupby(pairs["comparison"].to_numpy(), sort=True).sum()
-    scale = len(share) / pairs["treated"].nunique()
-    treated = kept["treated"].to_numpy(dtype=bool)
-    matched = kept["unit"].isin(pairs["treated"]).to_numpy(dtype=bool)
+    sizes = pairs.groupby(first)[second].transform("size").to_numpy(dtype=np.float64)
+    share = pd.Series(1.0 / sizes).groupby(pairs[second].to_numpy(), sort=True).sum()
+    scale = len(share) / pairs[first].nunique()
+    focal = kept["treated"].to_numpy(dtype=bool) == (first == "treated")
+    matched = kept["unit"].isin(pairs[first]).to_numpy(dtype=bool)
     drawn = kept["unit"].map(share).fillna(0.0).to_numpy(dtype=np.float64) * scale
-    weight = np.where(treated, matched.astype(np.float64), drawn)
+    weight = np.where(focal, matched.astype(np.float64), drawn)
     sets = np.where(weight > 0.0, kept["set"].to_numpy(dtype=np.int64), 0)
     used = np.unique(sets[sets > 0])
     renumbered = np.where(sets > 0, np.searchsorted(used, sets) + 1, 0)
@@ -97,27 +159,29 @@ def _facts(old: MatchSummary, panel: Panel, weights: pd.DataFrame, pairs: pd.Dat
     weight = weights["weight"].to_numpy(dtype=np.float64)
     treated = weights["treated"].to_numpy(dtype=bool)
     found = int(np.sum(weight[treated] > 0.0))
+    focal = treated if old.estimand.startswith("ATT") else ~treated
+    target, submitted, whom = (
+        ("ATT", old.treated_submitted, "treated")
+        if old.estimand.startswith("ATT")
+        else ("ATC", old.comparison_submitted, "comparison units")
+    )
+    served = int(np.sum(weight[focal] > 0.0))
     ties = weights.groupby("tie")["weight"].transform("nunique")
-    sizes = pairs.groupby("treated").size()
+    sizes = pairs.groupby("treated" if target == "ATT" else "comparison").size()
     ratio = old.conventions.get("ratio")
     incomplete = int(np.sum(sizes < ratio)) if isinstance(ratio, int) else 0
     return old.model_copy(
         update={
-            "estimand": "ATT" if found == old.treated_submitted else "ATT among the matched treated",
+            "estimand": target if served == submitted else f"{target} among the matched {whom}",
             "treated_matched": found,
             "comparison_matched": int(np.sum(weight[~treated] > 0.0)),
-            "matched_share": found / old.treated_submitted,
-            "sets": found if old.sets else 0,
-            "effective_n": effective_size(weight[~treated]),
-            "largest_weight_share": largest_share(weight[~treated]),
+            "matched_share": served / submitted,
+            "sets": served if old.sets else 0,
+            **_sizes(old, weights),
             "largest_distance": float(pairs["distance"].max()),
             "tied_units": int((ties > 1).sum()),
             "conventions": {**old.conventions, "incomplete_sets": incomplete},
             "balance": tuple(_balance(row, panel, weights, weight) for row in old.balance),
-            "bins": tuple(
-                ScoreBin.model_validate(asdict(one))
-                for one in score_bins(weights["score"].to_numpy(dtype=np.float64), treated, weight > 0.0)
-            ),
         }
     )
 

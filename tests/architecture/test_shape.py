@@ -15,10 +15,8 @@ FUNCTION_LINES = 60
 """About 40 lines of code is the aim; a signature and a docstring of several lines come on top."""
 PARAMETERS = 6
 CLOCKS = {("time", "time"), ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}
-FACE = {
-    f"evaltool/{name}.py"
-    for name in ("did", "matching", "weighted", "counterfactual", "direct/did_checks", "payment/pay")
-}
+FACES = ("did", "matching", "weighting", "weighted", "counterfactual", "direct/did_checks", "payment/pay")
+FACE = {f"evaltool/{name}.py" for name in FACES}
 """The direct road takes column names as keywords and builds its option records at once."""
 ADAPTERS = {"papermill_runner.py"}
 """Overrides methods of a library that pass on **keywords of its own."""

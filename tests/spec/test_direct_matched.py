@@ -137,7 +137,7 @@ def test_every_fault_of_a_match_is_told(changes: dict[str, object], codes: tuple
 def test_the_effect_is_estimated_on_the_units_of_the_design(design: MatchedDesign) -> None:
     with pytest.raises(ev.errors.RunError, match="RUN_OTHER_UNITS"):
         ev.weighted.difference(design, people().iloc[1:], outcome="weeks")
-    with pytest.raises(ev.errors.UsageError, match=r"what evaltool\.matching\.nearest returned"):
+    with pytest.raises(ev.errors.UsageError, match=r"what a function of evaltool\.matching or evaltool"):
         ev.weighted.difference(people(), people(), outcome="weeks")
     with pytest.raises(ev.errors.UsageError, match="not a list of column names"):
         ev.weighted.difference(design, people(), outcome="weeks", covariates="age")

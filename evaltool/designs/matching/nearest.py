@@ -84,17 +84,17 @@ def build(request: DesignRequest) -> Design:
     if not isinstance(options, NearestOptions):
         message = f"{NAME} was given {type(options).__name__}"
         raise TypeError(message)
-    units = units_of(request.panel, options.covariates, options.exact, options.tie_order, _more(options))
+    units = units_of(request.panel, options.covariates, options.exact, options.tie_order, columns_of(options))
     fitted = fit_score(
         units.x, options.covariates, units.treated, "probit" if options.distance == "probit" else "logit"
     )
     score = fitted.probability if options.scale == "probability" else fitted.linear
     sd = caliper_sd(score, units.treated, options.caliper_sd)
     width = None if options.caliper is None else float(options.caliper) * sd
-    ground = _ground(units, score, options, width)
+    ground = ground_of(units, score, options, width)
     made = matched(ground)
-    _check_matched(units, made, options)
-    check_promises(units, made, _promised(ground, score, options, width))
+    check_matched(units, made, options)
+    check_promises(units, made, promised_by(ground, score, options, width))
     keys = (ground.grid, *ground.points.T, *ground.limited.T, *ground.apart.T)
     comparison = Comparison(
         units=units,
@@ -115,13 +115,13 @@ def build(request: DesignRequest) -> Design:
     return finish(NAME, options, comparison, ledger_of(units, reasons(ground, made), outside))
 
 
-def _more(options: NearestOptions) -> tuple[str, ...]:
+def columns_of(options: NearestOptions) -> tuple[str, ...]:
     """Columns read besides covariates and exact ones."""
     on = () if options.distance in SCORES else options.match_on or options.covariates
     return (*on, *options.calipers, *options.anti_exact)
 
 
-def _ground(units: Units, score: FloatArray, options: NearestOptions, width: float | None) -> Ground:
+def ground_of(units: Units, score: FloatArray, options: NearestOptions, width: float | None) -> Ground:
     """Who may be matched with whom. Raises RunError."""
     grid = to_grid(score)
     focal = units.treated if options.estimand == "ATT" else ~units.treated
@@ -149,7 +149,7 @@ def _columns(units: Units, names: tuple[str, ...]) -> FloatArray:
     return np.array([units.more[name] for name in names], dtype=np.float64).reshape(len(names), len(units.ids)).T
 
 
-def _promised(ground: Ground, score: FloatArray, options: NearestOptions, width: float | None) -> Promises:
+def promised_by(ground: Ground, score: FloatArray, options: NearestOptions, width: float | None) -> Promises:
     """What the finished sets are checked against, on raw values."""
     more = ground.units.more
     return Promises(
@@ -161,7 +161,7 @@ def _promised(ground: Ground, score: FloatArray, options: NearestOptions, width:
     )
 
 
-def _check_matched(units: Units, made: Matches, options: NearestOptions) -> None:
+def check_matched(units: Units, made: Matches, options: NearestOptions) -> None:
     """Refuse a design in which nobody is matched, or somebody is not whom the plan wants matched. Raises RunError."""
     inside = np.zeros(len(units.ids), dtype=np.bool_)
     inside[made.first] = inside[made.second] = True

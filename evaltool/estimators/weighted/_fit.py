@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaltool.estimators.weighted._units import MatchedUnits
-from evaltool.numerics.matching_effect import WeightedFit, clustered, hc1, hc3, weighted_fit
+from evaltool.numerics.matching_effect import WeightedFit, clustered, hc0, hc1, hc3, stacked, weighted_fit
 from evaltool.numerics.regression import Regressors
 from evaltool.records.estimate import AbsentReason
 from evaltool.records.panel import FloatArray
@@ -21,7 +21,11 @@ FORMULAS = {
     "cluster_set": ("HC1, scores summed within matched sets", "(n - 1)/(n - k) * G/(G - 1)"),
     "hc3": ("HC3 by unit", "scores divided by 1 - leverage"),
     "hc1": ("HC1 by unit", "n/(n - k)"),
+    "hc0": ("HC0 by unit", "none"),
+    "m_estimation": ("M-estimation, weights counted as estimated", "none"),
 }
+NORMAL = ("hc0", "m_estimation")
+"""Standard errors without degrees of freedom."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +53,8 @@ def fit_effect(units: MatchedUnits, se: str) -> Effect:
     names = ("constant", "treatment", *units.names)
     outcome, treated = units.outcome[inside], units.treated[inside] == 1.0
     fit = weighted_fit(Regressors(matrix=matrix, names=names, where="the matched sets"), outcome, units.weights[inside])
-    kind = ("cluster_set" if units.facts.sets else "hc3") if se == "auto" else se
-    covariance = _covariance(fit, kind, units.sets[inside])
+    kind = se_kind(units, se)
+    covariance = _covariance(fit, kind, units, matrix)
     att = float(fit.coefficients[TREATMENT])
     value = None if covariance is None else math.sqrt(max(float(covariance[TREATMENT, TREATMENT]), 0.0))
     floor = NOISE * float(np.max(np.abs(outcome)))
@@ -68,7 +72,7 @@ def fit_effect(units: MatchedUnits, se: str) -> Effect:
         att=att,
         se=None if absent else value,
         absent=absent,
-        df=None if absent else float(units.facts.sets - 1 if by_set else fit.spare),
+        df=None if absent or kind in NORMAL else float(units.facts.sets - 1 if by_set else fit.spare),
         observed=math.fsum((own * outcome[treated]).tolist()) / math.fsum(own.tolist()),
         formula=FORMULAS[kind][0],
         factor=FORMULAS[kind][1],
@@ -79,10 +83,26 @@ def fit_effect(units: MatchedUnits, se: str) -> Effect:
     )
 
 
-def _covariance(
-    fit: WeightedFit, kind: str, sets: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
-) -> FloatArray | None:
+def se_kind(units: MatchedUnits, se: str) -> str:
+    """What ``auto`` stands for: by matched set; HC3 for strata; by the weights' own equations; else HC3."""
+    if se != "auto":
+        return se
+    if "strata" in units.facts.conventions:
+        return "hc3"
+    if units.facts.sets:
+        return "cluster_set"
+    return "hc3" if units.equations is None else "m_estimation"
+
+
+def _covariance(fit: WeightedFit, kind: str, units: MatchedUnits, matrix: FloatArray) -> FloatArray | None:
     """The covariance asked for."""
+    inside = units.inside
     if kind == "cluster_set":
-        return clustered(fit, sets - 1)
-    return hc3(fit) if kind == "hc3" else hc1(fit)
+        return clustered(fit, units.sets[inside] - 1)
+    if kind == "m_estimation" and units.equations is not None:
+        residual = units.outcome[inside] - matrix @ fit.coefficients
+        equations = units.equations
+        return stacked(
+            fit, matrix * residual[:, None], equations.psi[inside], (equations.slope[inside], equations.bread)
+        )
+    return {"hc3": hc3, "hc0": hc0}.get(kind, hc1)(fit)

@@ -10,6 +10,7 @@ import statsmodels.api as sm
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.weighted._units import data_of
+from evaltool.estimators.weighted._weights_again import how_of, strata_again, weights_again
 from evaltool.records.design import MatchSummary
 from evaltool.records.estimate import SecondOpinion
 from evaltool.records.panel import FloatArray, Panel
@@ -37,21 +38,27 @@ def difference_again(request: EstimationRequest, covariates: tuple[str, ...]) ->
     fit = sm.WLS(frame[f"y.{request.outcome.id}"].to_numpy(dtype=float), design, weights=frame["share"]).fit()
     return SecondOpinion(
         value=float(fit.params[1]),
-        by=f"{scores}, statsmodels.WLS on the matched sets",
+        by=f"{scores}, statsmodels.WLS {'on the matched sets' if how_of(facts) is None else 'with the weights'}",
     )
 
 
 def _scores_again(panel: Panel, weights: pd.DataFrame, facts: MatchSummary) -> str:
-    """How closely another fit of the scores agrees. Raises RunError when it does not."""
+    """How closely another fit of the scores, and of the weights, agrees. Raises RunError when it does not."""
+    if "strata" in facts.conventions:
+        return strata_again(weights, facts)
     score = weights["score"].to_numpy(dtype=np.float64)
+    own = facts.conventions.get("distance") == "covariate balancing logit"
     try:
-        gap = float(np.max(np.abs(_scores(panel, facts) - score)))
+        scores = _scores(panel, facts)
+        gap = 0.0 if own else float(np.max(np.abs(scores - score)))
     except (Warning, np.linalg.LinAlgError) as error:
         what = f"statsmodels could not fit the score: {error}"
         raise _disagree(what) from error
     if gap > SCORE_TOLERANCE * max(1.0, float(np.max(np.abs(score)))):
         what = f"the propensity score and statsmodels' differ by up to {gap:.3g}"
         raise _disagree(what)
+    if (again := weights_again(panel, weights, facts, scores)) is not None:
+        return again
     return f"statsmodels.{'Probit' if _is_probit(facts) else 'Logit'} for the scores (largest difference {gap:.1e})"
 
 

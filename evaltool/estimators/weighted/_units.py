@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from evaltool.errors import Fault, Place, RunError, did_you_mean
+from evaltool.estimators.weighted._weights_again import EQUATIONS, equations_of
+from evaltool.numerics.weighting import Weighting
 from evaltool.records.design import MatchSummary
 from evaltool.records.evidence import ALL
 from evaltool.records.panel import FloatArray, IntArray, Panel
@@ -27,6 +29,8 @@ class MatchedUnits:
     score: FloatArray
     covariates: FloatArray
     names: tuple[str, ...]
+    equations: Weighting | None = None
+    """What the weights were fitted by, where that counts in the standard error."""
 
     @property
     def inside(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -71,9 +75,19 @@ def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: s
                 place=Place(key="estimator.options.se"),
             )
         )
+    if se == "m_estimation" and facts.conventions.get("weighting") not in EQUATIONS:
+        faults.append(
+            Fault(
+                code="RUN_NO_EQUATIONS",
+                cause="Weights are to count as estimated, but those of this design solve no estimating equations.",
+                fix='Use se = "auto", or a design with inverse propensity, entropy or covariate balancing weights.',
+                place=Place(key="estimator.options.se"),
+            )
+        )
     if faults:
         raise RunError(faults)
     frame = panel.frame
+    submitted = facts.treated_submitted + facts.comparison_submitted
     outcome = panel.outcome(request.outcome.id)
     used = weights["weight"].to_numpy(dtype=np.float64) > 0.0
     if missing := int(np.sum(~np.isfinite(outcome[used]))):
@@ -95,6 +109,7 @@ def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: s
         score=weights["score"].to_numpy(dtype=np.float64),
         covariates=frame[[f"x.{name}" for name in covariates]].to_numpy(dtype=np.float64),
         names=covariates,
+        equations=equations_of(panel, facts) if se in {"auto", "m_estimation"} and len(weights) == submitted else None,
     )
 
 

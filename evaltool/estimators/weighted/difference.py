@@ -51,6 +51,17 @@ from evaltool.records.estimate import Counts, Estimate, SecondOpinion
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
 
 NAME = "weighted.difference"
+DESIGNS = (
+    "matching.nearest",
+    "matching.optimal",
+    "matching.exact",
+    "matching.coarsened_exact",
+    "matching.subclass",
+    "weighting.inverse_propensity",
+    "weighting.entropy_balancing",
+    "weighting.covariate_balancing",
+    "weighting.stable",
+)
 
 
 class DifferenceOptions(Record):
@@ -58,7 +69,7 @@ class DifferenceOptions(Record):
 
     covariates: tuple[str, ...] = ()
     """Columns the outcome is adjusted for."""
-    se: Literal["auto", "cluster_set", "hc3", "hc1"] = "auto"
+    se: Literal["auto", "cluster_set", "m_estimation", "hc3", "hc1", "hc0"] = "auto"
 
 
 def options_of(request: EstimationRequest) -> DifferenceOptions:
@@ -136,11 +147,11 @@ def _conventions(
         "cluster": "matched set" if effect.clusters is not None else None,
         "clusters": effect.clusters,
         "small_sample_factor": effect.factor,
-        "distribution": "t",
+        "distribution": "normal" if effect.df is None else "t",
         "df": effect.df,
         "interval": sides_convention(request),
-        "weights": "treated 1, comparison units average 1",
-        "scores": "taken as known",
+        "weights": units.facts.conventions.get("weights", "treated 1, comparison units average 1"),
+        "scores": "estimated" if effect.formula.startswith("M-est") else "taken as known",
     }
 
 
@@ -168,7 +179,7 @@ PLUGIN = EstimatorPlugin(
         title="Weighted difference in means of matched units",
         kind="effect",
         needs=("unit", "outcome", "treated", "covariate"),
-        designs=("matching.nearest",),
+        designs=DESIGNS,
         standard_error="sometimes",
         covariates=True,
         relative=True,
