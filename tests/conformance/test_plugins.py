@@ -25,6 +25,13 @@ FAMILIES = {
 ALL = [(family, name) for family, (names, *_) in FAMILIES.items() for name in names]
 EXPECTED = {
     "estimator": {
+        "counterfactual.augmented",
+        "counterfactual.fixed_rate",
+        "counterfactual.historical",
+        "counterfactual.interactive_effects",
+        "counterfactual.interrupted_series",
+        "counterfactual.matrix_completion",
+        "counterfactual.penalised",
         "counterfactual.synthetic_control",
         "did.group_time",
         "did.two_by_two",
@@ -33,7 +40,16 @@ EXPECTED = {
         "published.estimate",
         "weighted.difference",
     },
-    "design": {"donors.pool", "groups.adoption", "groups.none", "groups.published", "matching.nearest"},
+    "design": {
+        "donors.pool",
+        "groups.adoption",
+        "groups.none",
+        "groups.published",
+        "history.cohort",
+        "history.rate",
+        "history.series",
+        "matching.nearest",
+    },
     "gate": {
         "attrition",
         "balance",
