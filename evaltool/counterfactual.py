@@ -7,7 +7,7 @@ Any frame with the Arrow interface (pandas, polars, pyarrow), one row per unit a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
@@ -16,101 +16,22 @@ import pyarrow as pa
 
 from evaltool.direct.call import Call, Frame, column_names, compute, frame_of, listed, only
 from evaltool.direct.result import DirectEstimate
+from evaltool.direct.synthetic import NAME, SyntheticControl
 from evaltool.errors import Fault, Place, UsageError, did_you_mean
 from evaltool.reading.frames import FrameRoles
-from evaltool.records.base import Json
-from evaltool.records.estimate import Estimate
 from evaltool.records.plan.analysis import Option
-from evaltool.records.readable import Readable, period_names
 
-NAME = "counterfactual.synthetic_control"
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SyntheticControl(Readable):
-    """An estimate with its donors and its path. ``estimate`` is the record itself; no standard error is invented."""
-
-    estimate: DirectEstimate
-    asked: tuple[Call, Frame]
-    """The call and the frame it was answered from."""
-
-    def _read(self) -> Estimate:
-        """The estimate."""
-        return self.estimate
-
-    @property
-    def att(self) -> float:
-        """Mean effect over the treated periods."""
-        return self.estimate.att
-
-    @property
-    def se(self) -> float | None:
-        """None: a synthetic control is judged by placebos."""
-        return self.estimate.se
-
-    @property
-    def weights(self) -> pd.Series[float]:
-        """Weight by donor, sorted by name; they sum to one. Raises KeyError for methods without weights."""
-        found = _table(self.estimate.certificate["donor_weights"])
-        names = [str(row["unit"]) for row in _rows(self.estimate.certificate["placebos"])]
-        return pd.Series([_float(found.get(name, 0.0)) for name in names], index=names, name="weight", dtype="float64")
-
-    @property
-    def path(self) -> pd.DataFrame:
-        """One row per time: ``time, observed, counterfactual, effect, lower, upper``.
-
-        The interval is the conformal one of that time alone, in treated times and where it was asked for; else NaN.
-        """
-        alone = {_float(row["period"]): row for row in _rows(self.estimate.certificate.get("conformal_periods", []))}
-        names = period_names(self.estimate)
-        control = {point.period: point.mean for point in self.estimate.series if point.arm == "comparison"}
-        seen = {point.period: point.mean for point in self.estimate.series if point.arm != "comparison"}
-        gaps = [element.att for element in self.estimate.path]
-        rows = [
-            {
-                "time": names[period],
-                "observed": seen[period],
-                "counterfactual": control[period],
-                "effect": gap,
-                "lower": _float(alone[period]["lower"]) if period in alone else float("nan"),
-                "upper": _float(alone[period]["upper"]) if period in alone else float("nan"),
-            }
-            for period, gap in zip(sorted(seen), gaps, strict=True)
-        ]
-        return pd.DataFrame(rows)
-
-    @property
-    def placebos(self) -> pd.DataFrame:
-        """Every donor in turn as if treated: ``unit, effect, rmspe_before, rmspe_after, ratio``."""
-        return pd.DataFrame(_rows(self.estimate.certificate["placebos"]))
-
-    @property
-    def placebo_p(self) -> float:
-        """Share of units, the treated one included, whose RMSPE ratio is at least the treated unit's."""
-        return _float(_table(self.estimate.certificate["permutation"])["p_value"])
-
-    @property
-    def conformal(self) -> Mapping[str, float]:
-        """``p_value, lower, upper, level`` of the moving-block test. Raises KeyError unless inference="conformal"."""
-        said = self.estimate.conventions
-        named = {"p_value": "p", "lower": "lower", "upper": "upper", "level": "level"}
-        return {name: _float(said[f"conformal_{key}"]) for name, key in named.items()}
-
-    def identification_bound(self, delta: float = 0.01) -> tuple[float, float]:
-        """Smallest and largest effect over all weights whose error before is at most (1 + ``delta``) times the least.
-
-        Raises UsageError (USAGE_NOT_OFFERED) for other methods, and with predictors or conformal inference.
-        """
-        call, frame = self.asked
-        if call.estimator != NAME or {"predictors", "inference"} & call.options.keys():
-            raise UsageError(only("identification_bound", call.estimator, (NAME,), f"{call.name}.identification_bound"))
-        options = {**call.options, "bound_delta": Decimal(repr(float(delta)))}
-        found = compute(replace(call, options=options), frame, []).estimate.certificate["identification_bound"]
-        return _float(_table(found)["lower"]), _float(_table(found)["upper"])
-
-    def __repr__(self) -> str:
-        """The summary."""
-        return self.summary.text
+__all__ = [
+    "SyntheticControl",
+    "augmented",
+    "fixed_rate",
+    "historical",
+    "interactive_effects",
+    "interrupted_series",
+    "matrix_completion",
+    "penalised",
+    "synthetic_control",
+]
 
 
 def synthetic_control(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -137,7 +58,8 @@ def synthetic_control(  # noqa: PLR0913 - the direct road: column names and opti
     options: dict[str, Option] = {"predictors": rows} if rows else {}
     if any("weight" in row for row in rows):
         options["v"] = "given"
-    names = tuple(dict.fromkeys(str(row.get("column")) for row in rows if row.get("column") != "outcome"))
+    read = [row.get("column") for row in rows]
+    names = tuple(dict.fromkeys(name for name in read if isinstance(name, str) and name != "outcome"))
     return _answered(Ask(NAME, outcome, unit, time, inference, options, names), frame, (treated, start), faults)
 
 
@@ -271,6 +193,97 @@ def _option(value: object) -> Option:
     return value if isinstance(value, bool | int | str | Decimal) else str(value)
 
 
+def interrupted_series(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    treated: object,
+    start: object,
+    control: object = None,
+    family: Literal["gaussian", "poisson", "quasi_poisson", "negative_binomial"] = "gaussian",
+    slope: bool = True,
+    season: int | None = None,
+    harmonics: int = 0,
+    errors: Literal["hac", "glsar", "model"] = "hac",
+    lags: int | None = None,
+    exposure: str | None = None,
+) -> DirectEstimate:
+    """Interrupted time series (``counterfactual.interrupted_series``); ``control`` is the id of a control series.
+
+    Raises UsageError, DataError, RunError.
+    """
+    name = "counterfactual.interrupted_series"
+    columns = {"outcome": outcome, "unit": unit, "time": time, "exposure": exposure}
+    faults = column_names(columns, name, optional=("exposure",))
+    if faults:
+        raise UsageError(faults)
+    marked, column = _marked(frame_of(frame, name), unit, treated, start)
+    options: dict[str, Option] = {"family": family, "slope": slope, "harmonics": harmonics, "errors": errors}
+    stated: dict[str, int | str | None] = {"season": season, "lags": lags, "exposure": exposure}
+    options |= {key: value for key, value in stated.items() if value is not None}
+    extra = () if exposure is None else (exposure,)
+    roles = FrameRoles(
+        unit=unit, time=time, outcome=outcome, first_treated=column, covariates=extra, alone=control is None
+    )
+    design: dict[str, Option] = {} if control is None else {"control": str(control)}
+    call = Call(name, roles, name, options, design="history.series", design_options=design)
+    return DirectEstimate.of(compute(call, marked, faults))
+
+
+def fixed_rate(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    treated: str,
+    rate: float | Decimal,
+    entered: str | None = None,
+    until: float | None = None,
+    weights: str | None = None,
+) -> DirectEstimate:
+    """An agreed rate, then a live group (``counterfactual.fixed_rate``); ``treated`` and ``entered`` are columns.
+
+    Raises UsageError, DataError, RunError.
+    """
+    name = "counterfactual.fixed_rate"
+    columns = {"outcome": outcome, "unit": unit, "treated": treated, "entered": entered, "weights": weights}
+    faults = column_names(columns, name, optional=("entered", "weights"))
+    options: dict[str, Option] = {"rate": rate if isinstance(rate, Decimal) else Decimal(repr(float(rate)))}
+    options |= _stated("until", until) | ({} if entered is None else {"entered": entered})
+    extra = () if entered is None else (entered,)
+    roles = FrameRoles(unit=unit, outcome=outcome, treated=treated, covariates=extra, weight=weights, alone=True)
+    return DirectEstimate.of(compute(Call(name, roles, name, options, design="history.rate"), frame, faults))
+
+
+def historical(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    treated: str,
+    live: str,
+    eligible: str | None = None,
+    covariates: Sequence[str] = (),
+    adjust: Literal["regression", "weighting"] = "regression",
+    weights: str | None = None,
+) -> DirectEstimate:
+    """An earlier cohort, less the trend of those not eligible (``counterfactual.historical``); all are columns.
+
+    Raises UsageError, DataError, RunError.
+    """
+    name = "counterfactual.historical"
+    columns = {"outcome": outcome, "unit": unit, "treated": treated, "live": live, "eligible": eligible}
+    faults = column_names(columns | {"weights": weights}, name, optional=("eligible", "weights"))
+    names = listed("covariates", covariates, name, faults)
+    options: dict[str, Option] = {"live": live, "covariates": names, "adjust": adjust}
+    options |= {} if eligible is None else {"eligible": eligible}
+    marks = (live,) if eligible is None else (live, eligible)
+    roles = FrameRoles(unit=unit, outcome=outcome, treated=treated, covariates=(*marks, *names), weight=weights)
+    return DirectEstimate.of(compute(Call(name, roles, name, options, design="history.cohort"), frame, faults))
+
+
 def _marked(frame: Frame, unit: str, treated: object, start: object) -> tuple[Frame, str]:
     """The frame with a column that holds ``start`` for the treated unit, and its name.
 
@@ -304,27 +317,3 @@ def _starts(ids: list[object], unit: str, treated: object, start: object) -> lis
     if faults:
         raise UsageError(faults)
     return [start if name == treated else None for name in ids]
-
-
-def _table(value: Json) -> dict[str, Json]:
-    """A table of the certificate. Raises TypeError when it is none."""
-    if not isinstance(value, dict):
-        message = f"the certificate holds {type(value).__name__} where a table was expected"
-        raise TypeError(message)
-    return value
-
-
-def _rows(value: Json) -> list[dict[str, Json]]:
-    """A list of tables of the certificate. Raises TypeError when it is none."""
-    if not isinstance(value, list):
-        message = f"the certificate holds {type(value).__name__} where a list was expected"
-        raise TypeError(message)
-    return [_table(row) for row in value]
-
-
-def _float(value: Json) -> float:
-    """A number of the certificate. Raises TypeError when it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        message = f"the certificate holds {type(value).__name__} where a number was expected"
-        raise TypeError(message)
-    return float(value)
