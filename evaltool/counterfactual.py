@@ -6,83 +6,32 @@ Any frame with the Arrow interface (pandas, polars, pyarrow), one row per unit a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
 
-from evaltool.direct.call import Call, Frame, column_names, compute, frame_of, only
+from evaltool.direct.call import Call, Frame, column_names, compute, frame_of, listed, only
 from evaltool.direct.result import DirectEstimate
+from evaltool.direct.synthetic import NAME, SyntheticControl
 from evaltool.errors import Fault, Place, UsageError, did_you_mean
 from evaltool.reading.frames import FrameRoles
-from evaltool.records.base import Json
-from evaltool.records.estimate import Estimate
-from evaltool.records.readable import Readable, period_names
+from evaltool.records.plan.analysis import Option
 
-NAME = "counterfactual.synthetic_control"
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SyntheticControl(Readable):
-    """An estimate with its donors and its path. ``estimate`` is the record itself; no standard error is invented."""
-
-    estimate: DirectEstimate
-
-    def _read(self) -> Estimate:
-        """The estimate."""
-        return self.estimate
-
-    @property
-    def att(self) -> float:
-        """Mean effect over the treated periods."""
-        return self.estimate.att
-
-    @property
-    def se(self) -> float | None:
-        """None: a synthetic control is judged by placebos."""
-        return self.estimate.se
-
-    @property
-    def weights(self) -> pd.Series[float]:
-        """Weight by donor, sorted by name; they sum to one."""
-        found = _table(self.estimate.certificate["donor_weights"])
-        names = [str(row["unit"]) for row in _rows(self.estimate.certificate["placebos"])]
-        return pd.Series([_float(found.get(name, 0.0)) for name in names], index=names, name="weight", dtype="float64")
-
-    @property
-    def path(self) -> pd.DataFrame:
-        """One row per time: ``time, observed, counterfactual, effect, lower, upper`` (no interval: NaN)."""
-        names = period_names(self.estimate)
-        control = {point.period: point.mean for point in self.estimate.series if point.arm == "comparison"}
-        seen = {point.period: point.mean for point in self.estimate.series if point.arm != "comparison"}
-        gaps = [element.att for element in self.estimate.path]
-        rows = [
-            {
-                "time": names[period],
-                "observed": seen[period],
-                "counterfactual": control[period],
-                "effect": gap,
-                "lower": float("nan"),
-                "upper": float("nan"),
-            }
-            for period, gap in zip(sorted(seen), gaps, strict=True)
-        ]
-        return pd.DataFrame(rows)
-
-    @property
-    def placebos(self) -> pd.DataFrame:
-        """Every donor in turn as if treated: ``unit, effect, rmspe_before, rmspe_after, ratio``."""
-        return pd.DataFrame(_rows(self.estimate.certificate["placebos"]))
-
-    @property
-    def placebo_p(self) -> float:
-        """Share of units, the treated one included, whose RMSPE ratio is at least the treated unit's."""
-        return _float(_table(self.estimate.certificate["permutation"])["p_value"])
-
-    def __repr__(self) -> str:
-        """The summary."""
-        return self.summary.text
+__all__ = [
+    "SyntheticControl",
+    "augmented",
+    "fixed_rate",
+    "historical",
+    "interactive_effects",
+    "interrupted_series",
+    "matrix_completion",
+    "penalised",
+    "synthetic_control",
+]
 
 
 def synthetic_control(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -93,28 +42,246 @@ def synthetic_control(  # noqa: PLR0913 - the direct road: column names and opti
     time: str,
     treated: object,
     start: object,
-    predictors: None = None,
+    predictors: Sequence[Mapping[str, object]] | None = None,
     solver: Literal["exact"] = "exact",
-    inference: Literal["placebo"] = "placebo",
+    inference: Literal["placebo", "conformal"] = "placebo",
 ) -> SyntheticControl:
-    """Synthetic control of one treated unit (``counterfactual.synthetic_control``), fitted on all earlier outcomes.
+    """Synthetic control of one treated unit (``counterfactual.synthetic_control``).
 
-    ``treated`` is the id of the treated unit and ``start`` its first treated time, both as the frame holds them; all
-    others are donors. Predictors other than the outcomes, inexact solvers and conformal inference are refused. Raises
+    Fitted on all earlier outcomes, or on ``predictors``, each a table with ``column`` (a covariate, or "outcome") and
+    ``periods``; their weights are found by a global search, or stated as ``weight`` in each. ``treated`` is the id of
+    the treated unit and ``start`` its first treated time, both as the frame holds them; all others are donors. Raises
     UsageError, DataError, RunError.
     """
-    faults = [
-        *only("predictors", predictors, (None,), NAME),
-        *only("solver", solver, ("exact",), NAME),
-        *only("inference", inference, ("placebo",), NAME),
-        *column_names({"outcome": outcome, "unit": unit, "time": time}, NAME),
-    ]
+    faults = only("solver", solver, ("exact",), NAME)
+    rows = _predictors(predictors, faults)
+    options: dict[str, Option] = {"predictors": rows} if rows else {}
+    if any("weight" in row for row in rows):
+        options["v"] = "given"
+    read = [row.get("column") for row in rows]
+    names = tuple(dict.fromkeys(name for name in read if isinstance(name, str) and name != "outcome"))
+    return _answered(Ask(NAME, outcome, unit, time, inference, options, names), frame, (treated, start), faults)
+
+
+def augmented(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    treated: object,
+    start: object,
+    covariates: Sequence[str] = (),
+    fixed_effects: bool = False,
+    penalty: float | None = None,
+    inference: Literal["placebo", "conformal"] = "placebo",
+) -> SyntheticControl:
+    """Ridge-augmented synthetic control (``counterfactual.augmented``). Raises UsageError, DataError, RunError."""
+    name = "counterfactual.augmented"
+    faults: list[Fault] = []
+    names = listed("covariates", covariates, name, faults)
+    options = {"covariates": names, "fixed_effects": fixed_effects, **_stated("penalty", penalty)}
+    return _answered(Ask(name, outcome, unit, time, inference, options, names), frame, (treated, start), faults)
+
+
+def penalised(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    treated: object,
+    start: object,
+    penalty: float | None = None,
+    holdout: int | None = None,
+    inference: Literal["placebo", "conformal"] = "placebo",
+) -> SyntheticControl:
+    """Penalised synthetic control (``counterfactual.penalised``). Raises UsageError, DataError, RunError."""
+    options = {**_stated("penalty", penalty), **({} if holdout is None else {"holdout": holdout})}
+    ask = Ask("counterfactual.penalised", outcome, unit, time, inference, options)
+    return _answered(ask, frame, (treated, start), [])
+
+
+def interactive_effects(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    treated: object,
+    start: object,
+    factors: int | None = None,
+    inference: Literal["placebo", "conformal"] = "placebo",
+) -> SyntheticControl:
+    """Interactive fixed effects (``counterfactual.interactive_effects``). Raises UsageError, DataError, RunError."""
+    options: dict[str, Option] = {} if factors is None else {"factors": factors}
+    ask = Ask("counterfactual.interactive_effects", outcome, unit, time, inference, options)
+    return _answered(ask, frame, (treated, start), [])
+
+
+def matrix_completion(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    treated: object,
+    start: object,
+    penalty: float | None = None,
+    folds: int = 5,
+    inference: Literal["placebo", "conformal"] = "placebo",
+) -> SyntheticControl:
+    """Matrix completion (``counterfactual.matrix_completion``); ``penalty`` is a share of the largest that matters.
+
+    Raises UsageError, DataError, RunError.
+    """
+    options = {**_stated("penalty", penalty), "folds": folds}
+    ask = Ask("counterfactual.matrix_completion", outcome, unit, time, inference, options)
+    return _answered(ask, frame, (treated, start), [])
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What one call asks: method, columns, inference and options."""
+
+    name: str
+    outcome: str
+    unit: str
+    time: str
+    inference: str
+    options: Mapping[str, Option] = field(default_factory=dict)
+    covariates: tuple[str, ...] = ()
+
+
+def _answered(ask: Ask, frame: Frame, treated: tuple[object, object], faults: list[Fault]) -> SyntheticControl:
+    """The estimate of a call. Raises UsageError with every fault of the arguments, DataError, RunError."""
+    faults += only("inference", ask.inference, ("placebo", "conformal"), ask.name)
+    faults += column_names({"outcome": ask.outcome, "unit": ask.unit, "time": ask.time}, ask.name)
     if faults:
         raise UsageError(faults)
-    marked, column = _marked(frame_of(frame, NAME), unit, treated, start)
-    roles = FrameRoles(unit=unit, time=time, outcome=outcome, first_treated=column)
-    answer = compute(Call(name=NAME, roles=roles, estimator=NAME, design="donors.pool"), marked, faults)
-    return SyntheticControl(estimate=DirectEstimate.of(answer))
+    marked, column = _marked(frame_of(frame, ask.name), ask.unit, *treated)
+    roles = FrameRoles(
+        unit=ask.unit, time=ask.time, outcome=ask.outcome, first_treated=column, covariates=ask.covariates
+    )
+    options = {**ask.options, **({} if ask.inference == "placebo" else {"inference": ask.inference})}
+    call = Call(name=ask.name, roles=roles, estimator=ask.name, options=options, design="donors.pool")
+    return SyntheticControl(estimate=DirectEstimate.of(compute(call, marked, faults)), asked=(call, marked))
+
+
+def _stated(name: str, value: float | None) -> dict[str, Option]:
+    """A number as a plan would state it; nothing when it was not given."""
+    return {} if value is None else {name: Decimal(repr(float(value)))}
+
+
+def _predictors(rows: object, faults: list[Fault]) -> tuple[dict[str, Option], ...]:
+    """Predictors as a plan would state them; what is no list of tables is added to ``faults``."""
+    found = () if rows is None else rows
+    if not isinstance(found, list | tuple) or not all(isinstance(row, Mapping) for row in found):
+        cause = f"predictors is {rows!r}, not a list of tables."
+        fix = 'Write predictors=[{"column": "…", "periods": [2001, 2002]}].'
+        faults.append(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key=f"{NAME}.predictors")))
+        return ()
+    return tuple({str(key): _option(value) for key, value in row.items()} for row in found)
+
+
+def _option(value: object) -> Option:
+    """A value of a predictor's table as a plan holds it; what a plan cannot hold becomes text, and is refused there."""
+    if isinstance(value, list | tuple | range):
+        return tuple(_option(item) for item in value)
+    if isinstance(value, float):
+        return Decimal(repr(value))
+    return value if isinstance(value, bool | int | str | Decimal) else str(value)
+
+
+def interrupted_series(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    treated: object,
+    start: object,
+    control: object = None,
+    family: Literal["gaussian", "poisson", "quasi_poisson", "negative_binomial"] = "gaussian",
+    slope: bool = True,
+    season: int | None = None,
+    harmonics: int = 0,
+    errors: Literal["hac", "glsar", "model"] = "hac",
+    lags: int | None = None,
+    exposure: str | None = None,
+) -> DirectEstimate:
+    """Interrupted time series (``counterfactual.interrupted_series``); ``control`` is the id of a control series.
+
+    Raises UsageError, DataError, RunError.
+    """
+    name = "counterfactual.interrupted_series"
+    columns = {"outcome": outcome, "unit": unit, "time": time, "exposure": exposure}
+    faults = column_names(columns, name, optional=("exposure",))
+    if faults:
+        raise UsageError(faults)
+    marked, column = _marked(frame_of(frame, name), unit, treated, start)
+    options: dict[str, Option] = {"family": family, "slope": slope, "harmonics": harmonics, "errors": errors}
+    stated: dict[str, int | str | None] = {"season": season, "lags": lags, "exposure": exposure}
+    options |= {key: value for key, value in stated.items() if value is not None}
+    extra = () if exposure is None else (exposure,)
+    roles = FrameRoles(
+        unit=unit, time=time, outcome=outcome, first_treated=column, covariates=extra, alone=control is None
+    )
+    design: dict[str, Option] = {} if control is None else {"control": str(control)}
+    call = Call(name, roles, name, options, design="history.series", design_options=design)
+    return DirectEstimate.of(compute(call, marked, faults))
+
+
+def fixed_rate(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    treated: str,
+    rate: float | Decimal,
+    entered: str | None = None,
+    until: float | None = None,
+    weights: str | None = None,
+) -> DirectEstimate:
+    """An agreed rate, then a live group (``counterfactual.fixed_rate``); ``treated`` and ``entered`` are columns.
+
+    Raises UsageError, DataError, RunError.
+    """
+    name = "counterfactual.fixed_rate"
+    columns = {"outcome": outcome, "unit": unit, "treated": treated, "entered": entered, "weights": weights}
+    faults = column_names(columns, name, optional=("entered", "weights"))
+    options: dict[str, Option] = {"rate": rate if isinstance(rate, Decimal) else Decimal(repr(float(rate)))}
+    options |= _stated("until", until) | ({} if entered is None else {"entered": entered})
+    extra = () if entered is None else (entered,)
+    roles = FrameRoles(unit=unit, outcome=outcome, treated=treated, covariates=extra, weight=weights, alone=True)
+    return DirectEstimate.of(compute(Call(name, roles, name, options, design="history.rate"), frame, faults))
+
+
+def historical(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    treated: str,
+    live: str,
+    eligible: str | None = None,
+    covariates: Sequence[str] = (),
+    adjust: Literal["regression", "weighting"] = "regression",
+    weights: str | None = None,
+) -> DirectEstimate:
+    """An earlier cohort, less the trend of those not eligible (``counterfactual.historical``); all are columns.
+
+    Raises UsageError, DataError, RunError.
+    """
+    name = "counterfactual.historical"
+    columns = {"outcome": outcome, "unit": unit, "treated": treated, "live": live, "eligible": eligible}
+    faults = column_names(columns | {"weights": weights}, name, optional=("eligible", "weights"))
+    names = listed("covariates", covariates, name, faults)
+    options: dict[str, Option] = {"live": live, "covariates": names, "adjust": adjust}
+    options |= {} if eligible is None else {"eligible": eligible}
+    marks = (live,) if eligible is None else (live, eligible)
+    roles = FrameRoles(unit=unit, outcome=outcome, treated=treated, covariates=(*marks, *names), weight=weights)
+    return DirectEstimate.of(compute(Call(name, roles, name, options, design="history.cohort"), frame, faults))
 
 
 def _marked(frame: Frame, unit: str, treated: object, start: object) -> tuple[Frame, str]:
@@ -150,27 +317,3 @@ def _starts(ids: list[object], unit: str, treated: object, start: object) -> lis
     if faults:
         raise UsageError(faults)
     return [start if name == treated else None for name in ids]
-
-
-def _table(value: Json) -> dict[str, Json]:
-    """A table of the certificate. Raises TypeError when it is none."""
-    if not isinstance(value, dict):
-        message = f"the certificate holds {type(value).__name__} where a table was expected"
-        raise TypeError(message)
-    return value
-
-
-def _rows(value: Json) -> list[dict[str, Json]]:
-    """A list of tables of the certificate. Raises TypeError when it is none."""
-    if not isinstance(value, list):
-        message = f"the certificate holds {type(value).__name__} where a list was expected"
-        raise TypeError(message)
-    return [_table(row) for row in value]
-
-
-def _float(value: Json) -> float:
-    """A number of the certificate. Raises TypeError when it is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        message = f"the certificate holds {type(value).__name__} where a number was expected"
-        raise TypeError(message)
-    return float(value)

@@ -29,7 +29,7 @@ def for_matching(capabilities: Capabilities, _plan: EvaluationPlan) -> tuple[str
 
 def for_donors(capabilities: Capabilities, _plan: EvaluationPlan) -> tuple[str, str] | None:
     """Applies to methods that build the counterfactual from donors."""
-    if capabilities.family in DONORS:
+    if capabilities.family in DONORS and any(design.startswith("donors.") for design in capabilities.designs):
         return None
     return (
         "Metoden sammensætter ikke en kontrafaktisk situation af donorer.",

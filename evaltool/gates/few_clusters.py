@@ -64,7 +64,7 @@ def applies(capabilities: Capabilities, _plan: EvaluationPlan) -> tuple[str, str
     """Applies to methods whose standard error rests on clusters."""
     if capabilities.clusters:
         return None
-    if capabilities.family == "counterfactual":
+    if capabilities.family == "counterfactual" and capabilities.standard_error == "never":
         return (
             "Usikkerheden bygger på placebo, ikke på klynger.",
             "The uncertainty rests on placebos, not on clusters.",

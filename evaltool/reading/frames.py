@@ -48,6 +48,8 @@ class FrameRoles:
     balance: Literal["refuse", "drop_unit", "keep"] = "refuse"
     missing: Literal["refuse", "drop_row", "drop_unit"] = "refuse"
     """Rule for missing outcomes and covariates."""
+    alone: bool = False
+    """Whether the frame may hold the treated alone."""
 
 
 def panel_from_frame(frame: pd.DataFrame | ArrowFrame, roles: FrameRoles) -> Panel:
@@ -64,7 +66,7 @@ def panel_from_frame(frame: pd.DataFrame | ArrowFrame, roles: FrameRoles) -> Pan
         outcomes=() if roles.outcome is None else (roles.outcome,),
         source=FRAME,
         balance=roles.balance,
-        needs_comparison=roles.first_treated is not None or roles.treated is not None,
+        needs_comparison=not roles.alone and (roles.first_treated is not None or roles.treated is not None),
     )
     return build_panel(table, spec)
 

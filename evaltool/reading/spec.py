@@ -8,6 +8,9 @@ from typing import Literal
 from evaltool.records.plan.data import Column, Data, Role
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
 
+NOBODY_ELSE = frozenset({"history.series", "history.rate"})
+"""Designs whose comparison is the past or an agreed rate: the data may hold the treated alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signs:
@@ -51,6 +54,6 @@ def spec_of(plan: EvaluationPlan) -> PanelSpec:
         outcomes=tuple(column.outcome or only for column in columns if column.role in {"outcome", "count"}),
         source=plan.data.source,
         balance=plan.data.balance,
-        needs_comparison=plan.estimand.target != "NONE",
+        needs_comparison=plan.estimand.target != "NONE" and plan.design.method not in NOBODY_ELSE,
         signs=signs_of(plan.data),
     )

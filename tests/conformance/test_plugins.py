@@ -25,6 +25,13 @@ FAMILIES = {
 ALL = [(family, name) for family, (names, *_) in FAMILIES.items() for name in names]
 EXPECTED = {
     "estimator": {
+        "counterfactual.augmented",
+        "counterfactual.fixed_rate",
+        "counterfactual.historical",
+        "counterfactual.interactive_effects",
+        "counterfactual.interrupted_series",
+        "counterfactual.matrix_completion",
+        "counterfactual.penalised",
         "counterfactual.synthetic_control",
         "did.event_study",
         "did.extended_twfe",
@@ -54,6 +61,9 @@ EXPECTED = {
         "weighting.entropy_balancing",
         "weighting.inverse_propensity",
         "weighting.stable",
+        "history.cohort",
+        "history.rate",
+        "history.series",
     },
     "gate": {
         "attrition",

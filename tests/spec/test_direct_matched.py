@@ -200,8 +200,8 @@ def test_a_column_of_the_callers_is_not_overwritten() -> None:
     [
         ({"treated": "Town 3"}, ["USAGE_BAD_ARGUMENT"], "Did you mean 'town 3'"),
         ({"treated": 3, "start": None}, ["USAGE_BAD_ARGUMENT"] * 2, "start is None"),
-        ({"solver": "frank_wolfe", "inference": "conformal"}, ["USAGE_NOT_OFFERED"] * 2, "frank_wolfe"),
-        ({"predictors": ["income"]}, ["USAGE_NOT_OFFERED"], "predictors"),
+        ({"solver": "frank_wolfe", "inference": "bootstrap"}, ["USAGE_NOT_OFFERED"] * 2, "frank_wolfe"),
+        ({"predictors": ["income"]}, ["USAGE_BAD_ARGUMENT"], "predictors"),
         ({"time": 3}, ["USAGE_BAD_ARGUMENT"], "not the name of a column"),
         ({"outcome": "nights"}, ["DATA_MISSING_COLUMN"], "Did you mean 'Nights'"),
         ({"unit": "town"}, ["USAGE_BAD_ARGUMENT"], "'town'"),

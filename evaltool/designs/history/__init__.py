@@ -1,0 +1,1 @@
+"""Designs whose comparison is the past: a unit's own, or an earlier cohort's."""

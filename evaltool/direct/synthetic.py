@@ -1,0 +1,133 @@
+"""What a call of a method with donors returns: an estimate with its donors, its path and its tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import pandas as pd
+
+from evaltool.direct.call import Call, Frame, compute
+from evaltool.direct.result import DirectEstimate
+from evaltool.errors import Fault, Place, UsageError
+from evaltool.records.base import Json
+from evaltool.records.estimate import Estimate
+from evaltool.records.readable import Readable, period_names
+
+NAME = "counterfactual.synthetic_control"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SyntheticControl(Readable):
+    """An estimate with its donors and its path. ``estimate`` is the record itself; no standard error is invented."""
+
+    estimate: DirectEstimate
+    asked: tuple[Call, Frame]
+    """The call and the frame it was answered from."""
+
+    def _read(self) -> Estimate:
+        """The estimate."""
+        return self.estimate
+
+    @property
+    def att(self) -> float:
+        """Mean effect over the treated periods."""
+        return self.estimate.att
+
+    @property
+    def se(self) -> float | None:
+        """None: a synthetic control is judged by placebos."""
+        return self.estimate.se
+
+    @property
+    def weights(self) -> pd.Series[float]:
+        """Weight by donor, sorted by name; they sum to one. Raises KeyError for methods without weights."""
+        found = _table(self.estimate.certificate["donor_weights"])
+        names = [str(row["unit"]) for row in _rows(self.estimate.certificate["placebos"])]
+        return pd.Series([_float(found.get(name, 0.0)) for name in names], index=names, name="weight", dtype="float64")
+
+    @property
+    def path(self) -> pd.DataFrame:
+        """One row per time: ``time, observed, counterfactual, effect, lower, upper``.
+
+        The interval is the conformal one of that time alone, in treated times and where it was asked for; else NaN.
+        """
+        alone = {_float(row["period"]): row for row in _rows(self.estimate.certificate.get("conformal_periods", []))}
+        names = period_names(self.estimate)
+        control = {point.period: point.mean for point in self.estimate.series if point.arm == "comparison"}
+        seen = {point.period: point.mean for point in self.estimate.series if point.arm != "comparison"}
+        gaps = [element.att for element in self.estimate.path]
+        rows = [
+            {
+                "time": names[period],
+                "observed": seen[period],
+                "counterfactual": control[period],
+                "effect": gap,
+                "lower": _float(alone[period]["lower"]) if period in alone else float("nan"),
+                "upper": _float(alone[period]["upper"]) if period in alone else float("nan"),
+            }
+            for period, gap in zip(sorted(seen), gaps, strict=True)
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def placebos(self) -> pd.DataFrame:
+        """Every donor in turn as if treated: ``unit, effect, rmspe_before, rmspe_after, ratio``."""
+        return pd.DataFrame(_rows(self.estimate.certificate["placebos"]))
+
+    @property
+    def placebo_p(self) -> float:
+        """Share of units, the treated one included, whose RMSPE ratio is at least the treated unit's."""
+        return _float(_table(self.estimate.certificate["permutation"])["p_value"])
+
+    @property
+    def conformal(self) -> Mapping[str, float]:
+        """``p_value, lower, upper, level`` of the moving-block test. Raises KeyError unless inference="conformal"."""
+        said = self.estimate.conventions
+        named = {"p_value": "p", "lower": "lower", "upper": "upper", "level": "level"}
+        return {name: _float(said[f"conformal_{key}"]) for name, key in named.items()}
+
+    def identification_bound(self, delta: float = 0.01) -> tuple[float, float]:
+        """Smallest and largest effect over all weights whose error before is at most (1 + ``delta``) times the least.
+
+        Raises UsageError (USAGE_NOT_OFFERED) for other methods, and with predictors.
+        """
+        call, frame = self.asked
+        if call.estimator != NAME or "predictors" in call.options:
+            cause = "The range is over weights that fit the outcomes, and this estimate was not made from those alone."
+            place = Place(key=f"{call.name}.identification_bound")
+            fix = "Use synthetic_control without predictors."
+            raise UsageError(Fault("USAGE_NOT_OFFERED", cause, fix, place))
+        kept = {name: value for name, value in call.options.items() if name != "inference"}
+        options = {**kept, "bound_delta": Decimal(repr(float(delta)))}
+        found = compute(replace(call, options=options), frame, []).estimate.certificate["identification_bound"]
+        return _float(_table(found)["lower"]), _float(_table(found)["upper"])
+
+    def __repr__(self) -> str:
+        """The summary."""
+        return self.summary.text
+
+
+def _table(value: Json) -> dict[str, Json]:
+    """A table of the certificate. Raises TypeError when it is none."""
+    if not isinstance(value, dict):
+        message = f"the certificate holds {type(value).__name__} where a table was expected"
+        raise TypeError(message)
+    return value
+
+
+def _rows(value: Json) -> list[dict[str, Json]]:
+    """A list of tables of the certificate. Raises TypeError when it is none."""
+    if not isinstance(value, list):
+        message = f"the certificate holds {type(value).__name__} where a list was expected"
+        raise TypeError(message)
+    return [_table(row) for row in value]
+
+
+def _float(value: Json) -> float:
+    """A number of the certificate. Raises TypeError when it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        message = f"the certificate holds {type(value).__name__} where a number was expected"
+        raise TypeError(message)
+    return float(value)
