@@ -62,7 +62,8 @@ def multipliers(shape: tuple[int, int], generator: np.random.Generator, kind: Mu
         signs: Floats = 2.0 * generator.integers(0, 2, size=shape).astype(np.float64) - 1.0
         return signs
     high = generator.random(shape) < (ROOT5 - 1.0) / (2.0 * ROOT5)
-    return np.where(high, (1.0 + ROOT5) / 2.0, (1.0 - ROOT5) / 2.0)
+    values: Floats = np.where(high, (1.0 + ROOT5) / 2.0, (1.0 - ROOT5) / 2.0)
+    return values
 
 
 def multiplier_draws(influence: Floats, clusters: Ints | None, drawing: Drawing) -> Floats:
@@ -80,7 +81,8 @@ def multiplier_draws(influence: Floats, clusters: Ints | None, drawing: Drawing)
 def spread_by_quartiles(draws: Floats) -> Floats:
     """(k,) standard errors from the draws' interquartile range over a normal's, as R did reports them."""
     low, high = np.quantile(draws, [0.25, 0.75], axis=0, method="inverted_cdf")
-    return (high - low) / (2.0 * normal_quantile(0.75))
+    spread: Floats = (high - low) / (2.0 * normal_quantile(0.75))
+    return spread
 
 
 def sup_t_critical(covariance: Floats, *, level: float, drawing: Drawing) -> float:
