@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from decimal import Decimal
 from pathlib import Path
 
@@ -189,3 +190,10 @@ def test_denver_pays_its_parts_by_outcome() -> None:
 
 def test_the_demo_leaves_the_replays_out() -> None:
     assert not [sample.name for sample in samples() if "replays" in sample.name]
+
+
+def test_the_generator_writes_the_same_bytes(tmp_path: Path) -> None:
+    folder = REPLAYS / "small-matched-sample"
+    generator = runpy.run_path(str(folder / "generate.py"))
+    generator["main"](tmp_path)
+    assert (tmp_path / "people.csv").read_bytes() == (folder / "people.csv").read_bytes()

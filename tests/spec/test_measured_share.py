@@ -80,7 +80,7 @@ def test_payment_sees_an_exact_figure_with_bounds() -> None:
 
 def test_a_unit_counts_once_and_an_outcome_is_reached_or_not() -> None:
     """Both faults are told at once."""
-    frame = pd.DataFrame({"unit": ["a", "b", "b"], "time": [1, 1, 2], "y": [1.0, 0.0, 0.5]})
+    frame = pd.DataFrame({"unit": ["a", "a", "b", "b"], "time": [1, 2, 1, 2], "y": [1.0, 1.0, 0.0, 0.5]})
     panel = panel_from_frame(frame, FrameRoles(unit="unit", outcome="y", time="time"))
     with pytest.raises(RunError) as caught:
         estimate(panel, Ask(method=SHARE))
