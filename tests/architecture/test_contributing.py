@@ -64,7 +64,7 @@ def programme(root: Path, tmp_path: Path) -> Path:
     """School absence, measured and paid with the examples instead; one school with a missing value is left out."""
     source = root / "data_samples" / "school_absence"
     text = (source / "plan.toml").read_text(encoding="utf-8")
-    text = text.split("[[sensitivity]]")[0] + "[disclosure]" + text.split("[disclosure]", 1)[1]
+    text = re.split(r"\[\[(?:budget_gain|sensitivity)\]\]", text)[0] + "[disclosure]" + text.split("[disclosure]", 1)[1]
     text = re.sub(r"\[estimator\.options\].*?\n\n", "", text, count=1, flags=re.DOTALL)
     text = re.sub(r"(\[\[payment\.rule\.terms\.tiers\]\].*?\n\n)+", "", text, count=1, flags=re.DOTALL)
     for old, new in (
