@@ -15,7 +15,7 @@ EFFECT = 4
 
 def rows() -> list[tuple[str, int, int, int, int]]:
     """(serial number, took part, age, weeks in work the year before, weeks in work the year after)."""
-    draw = random.Random(SEED)  # noqa: S311 - made-up people, no secret
+    draw = random.Random(SEED)
     profiles = [(draw.randint(26, 54), draw.randint(0, 30)) for _ in range(COMPARISON)]
     found = []
     for number in range(TREATED + COMPARISON):
