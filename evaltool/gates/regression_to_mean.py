@@ -23,7 +23,7 @@ MEASURE = Measure(
     statistic=Words(da="grupper at sammenligne med", en="groups to compare with"),
     unit=Words(da="grupper", en="groups"),
     source=Words(
-        da="Linden 2013 (BMC Medical Research Methodology 13:119)",
+        da="Linden 2013 (tidsskriftet BMC Medical Research Methodology 13:119)",
         en="Linden 2013 (BMC Medical Research Methodology 13:119)",
     ),
 )
