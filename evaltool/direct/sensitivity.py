@@ -144,8 +144,9 @@ def _grid(asked: Asked, faults: list[Fault]) -> tuple[float, ...]:
             cause = "Smoothness bounds are in the unit of the outcome, and none is given."
             faults.append(_bad("grid", cause, "Write grid=[0, …] with changes of slope per period."))
         return MULTIPLES
-    numbers = [g for g in asked.grid if not isinstance(g, bool) and 0 <= g < math.inf]
-    if not numbers or len(numbers) != len(asked.grid):
+    stated: list[object] = list(asked.grid)
+    numbers = [g for g in stated if isinstance(g, int | float) and not isinstance(g, bool) and 0 <= g < math.inf]
+    if not numbers or len(numbers) != len(stated):
         faults.append(_bad("grid", f"grid = {asked.grid!r} is no list of bounds.", "Give numbers from 0 on."))
     return tuple(float(g) for g in numbers)
 

@@ -129,6 +129,7 @@ def test_equal_steps_of_another_length_are_steps() -> None:
         ({"method": "fixed_length"}, "USAGE_NOT_OFFERED"),
         ({"grid": []}, "USAGE_BAD_ARGUMENT"),
         ({"grid": [-1.0]}, "USAGE_BAD_ARGUMENT"),
+        ({"grid": ["1", True]}, "USAGE_BAD_ARGUMENT"),
         ({"grid": [math.nan]}, "USAGE_BAD_ARGUMENT"),
         ({"weights": "last"}, "USAGE_NOT_OFFERED"),
         ({"weights": [1.0]}, "USAGE_BAD_ARGUMENT"),
