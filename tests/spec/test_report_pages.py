@@ -118,7 +118,7 @@ def attacked(run: Run) -> Run:
         "parties": plan.parties.model_copy(update={"authorities": (authority,)}),
         "population": plan.population.model_copy(update={"eligibility": evil, "unit": EVIL}),
     }
-    gates = tuple(g.model_copy(update={"sentence": evil, "source": EVIL}) for g in run.gates)
+    gates = tuple(g.model_copy(update={"sentence": evil, "source": evil}) for g in run.gates)
     payers = tuple(p.model_copy(update={"payer": EVIL}) for p in run.decision.per_payer)
     decision = run.decision.model_copy(update={"per_payer": payers})
     return run.model_copy(update={"plan": plan.model_copy(update=changed), "gates": gates, "decision": decision})
