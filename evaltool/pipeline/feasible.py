@@ -33,6 +33,9 @@ def other_methods(
     if panel is None or not plan.governance.side_by_side or method.estimator.capabilities.kind != "effect":
         return found, failed
     for plugin in _candidates(plan, method):
+        if not plugin.capabilities.beside:
+            failed[plugin.name] = "it takes long: it is computed only where the plan has it as a [[sensitivity]]"
+            continue
         key = EstimateKey(outcome=plan.estimand.outcome, specification=f"{FEASIBLE}{plugin.name}")
         try:
             asked = request_for(plan, panel, _as_method(plan, plugin, method), design, key)

@@ -46,6 +46,8 @@ class Capabilities(Record):
     relative: bool = False
     per_cohort: bool = False
     """Gives one estimate per ``[[population.cohort]]``."""
+    beside: bool = True
+    """Quick enough to be computed beside an agreed method; else it is only when a plan asks for it."""
     aggregations: tuple[Aggregation, ...] = ("none",)
     minimum_treated: int = 1
     """The family's own minimum of treated units for the minimum-sample gate."""

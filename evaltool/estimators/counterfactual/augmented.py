@@ -234,6 +234,7 @@ PLUGIN = EstimatorPlugin(
     name=NAME,
     capabilities=Capabilities(
         family="counterfactual",
+        beside=False,
         title="Ridge-augmented synthetic control of one treated unit",
         kind="effect",
         needs=("unit", "time", "outcome", "first_treated"),
