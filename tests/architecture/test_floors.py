@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -25,6 +26,25 @@ import importlib, json, sys
 importlib.import_module(sys.argv[1])
 print(json.dumps(sorted(name for name in sys.modules if name.split(".")[0] in ("evaltool", "numpy", "pandas"))))
 """
+FORKED = """
+import importlib, json, os, sys
+import linearmodels, numpy, pandas, pydantic, scipy.optimize, scipy.stats, statsmodels.api
+found = {}
+for module in sys.argv[1:]:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        importlib.import_module(module)
+        with os.fdopen(writer, "w") as answer:
+            json.dump(sorted(name for name in sys.modules if name.split(".")[0] == "evaltool"), answer)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        found[module] = json.loads(answer.read() or "null")
+    os.waitpid(child, 0)
+print(json.dumps(found))
+"""
+"""Every module in a process of its own that holds no evaltool before; libraries are loaded once, before the fork."""
 
 
 def floors(root: Path) -> list[set[str]]:
@@ -52,11 +72,31 @@ def test_import_contracts_are_kept(root: Path) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("module", PLUGIN_MODULES)
-def test_a_plugin_loads_only_floors_below_it(root: Path, module: str) -> None:
-    """Plug-ins are imported by name, which import-linter cannot see; so look at what a fresh process holds after."""
+def alone(module: str) -> list[str]:
+    """What a fresh process holds after importing the module: evaltool, numpy and pandas."""
     done = subprocess.run([sys.executable, "-c", LOADED, module], capture_output=True, text=True, check=True)
-    loaded = json.loads(done.stdout)
+    found = json.loads(done.stdout)
+    assert isinstance(found, list)
+    return found
+
+
+@pytest.fixture(scope="module")
+def loaded_by() -> dict[str, list[str]]:
+    """Module → what of evaltool a process holds after importing it and nothing else."""
+    heavy = [module for module in PLUGIN_MODULES if module.split(".")[1] != "payment"]
+    if not hasattr(os, "fork"):
+        return {module: alone(module) for module in heavy}
+    env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", FORKED, *heavy], capture_output=True, text=True, check=True, env=env)
+    found = json.loads(done.stdout)
+    assert all(found.values()), [module for module, names in found.items() if not names]
+    return dict(found)
+
+
+@pytest.mark.parametrize("module", PLUGIN_MODULES)
+def test_a_plugin_loads_only_floors_below_it(root: Path, module: str, loaded_by: dict[str, list[str]]) -> None:
+    """Plug-ins are imported by name, which import-linter cannot see; so look at what a fresh process holds after."""
+    loaded = loaded_by[module] if module in loaded_by else alone(module)
     own = module.split(".")[1]
     order = floors(root)
     level = next(i for i, names in enumerate(order) if own in names)
@@ -68,8 +108,7 @@ def test_a_plugin_loads_only_floors_below_it(root: Path, module: str) -> None:
         assert not heavy, f"{module} loads {heavy}: payment is Decimal only"
 
 
-def test_estimators_do_not_load_each_other() -> None:
+def test_estimators_do_not_load_each_other(loaded_by: dict[str, list[str]]) -> None:
     for module in registry.estimator_names().values():
-        done = subprocess.run([sys.executable, "-c", LOADED, module], capture_output=True, text=True, check=True)
-        others = set(json.loads(done.stdout)) & (set(registry.estimator_names().values()) - {module})
+        others = set(loaded_by[module]) & (set(registry.estimator_names().values()) - {module})
         assert not others, f"{module} loads {others}"
