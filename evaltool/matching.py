@@ -29,7 +29,7 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
     treatment: str,
     covariates: Sequence[str],
     unit: str,
-    estimand: Literal["ATT", "ATC"] = "ATT",
+    estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
     distance: Literal["logit", "probit", "mahalanobis", "robust_mahalanobis", "scaled_euclidean"] = "logit",
     match_on: Sequence[str] = (),
     scale: Literal["probability", "linear"] = "probability",
@@ -46,7 +46,7 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
     anti_exact: Sequence[str] = (),
     support: Literal["all", "both", "treated", "comparison"] = "all",
 ) -> MatchedDesign:
-    """Nearest neighbours on a score or on several columns (``matching.nearest``), for the ATT or the ATC.
+    """Nearest neighbours on a score or on several columns (``matching.nearest``), for the ATT, ATC or ATE.
 
     ``treatment`` holds true/false or 1/0. ``caliper`` is in standard deviations of the score, ``caliper_sd`` says
     which; ``calipers`` are largest differences in single columns. ``tie_order`` is a column that puts units with equal
@@ -57,7 +57,7 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
     """
     name = "matching.nearest"
     faults: list[Fault] = [
-        *only("estimand", estimand, ("ATT", "ATC"), name),
+        *only("estimand", estimand, ("ATT", "ATC", "ATE"), name),
         *only("distance", distance, DISTANCES, name),
     ]
     lists = {"covariates": covariates, "exact": exact, "anti_exact": anti_exact, "match_on": match_on}

@@ -18,11 +18,19 @@ STANDARD_ERRORS = {
     "auto": "auto",
     "cluster_set": "cluster_set",
     "m_estimation": "m_estimation",
+    "abadie_imbens": "abadie_imbens",
+    "abadie_imbens_2016": "abadie_imbens_2016",
     "robust": "hc3",
     "hc3": "hc3",
     "hc1": "hc1",
     "hc0": "hc0",
 }
+
+StandardError = Literal[
+    "auto", "cluster_set", "m_estimation", "abadie_imbens", "abadie_imbens_2016", "robust", "hc3", "hc1", "hc0"
+]
+
+Kind = Literal["mean", "binary", "count", "money"]
 
 
 def difference(
@@ -31,11 +39,12 @@ def difference(
     *,
     outcome: str,
     covariates: Sequence[str] = (),
-    se: Literal["auto", "cluster_set", "m_estimation", "robust", "hc3", "hc1", "hc0"] = "auto",
+    se: StandardError = "auto",
 ) -> Estimate:
     """The weighted difference in means of matched units (``weighted.difference``), adjusted for ``covariates`` if any.
 
     ``frame`` holds the units the design was made on, with the outcome. ``se``: ``cluster_set`` (by matched set),
+    ``abadie_imbens`` (matching with replacement on a score; ``abadie_imbens_2016``: the score estimated, for the ATE),
     ``m_estimation`` (weights count as estimated), ``robust`` (HC3), ``hc1``, ``hc0``; ``auto`` takes matched sets where
     every unit is in one, else M-estimation where the weights have equations, else HC3. Others are refused. Raises
     UsageError, DataError, RunError (RUN_OTHER_UNITS when the frame holds other units).
@@ -56,7 +65,52 @@ def difference(
     return DirectEstimate.of(estimated(call, method, made.design, panel))
 
 
-def _design(design: object) -> MatchedDesign:
+def g_computation(
+    design: MatchedDesign, frame: Frame, *, outcome: str, covariates: Sequence[str] = (), kind: Kind = "mean"
+) -> Estimate:
+    """Outcome models by group on the design's weights, averaged over its target (``weighted.g_computation``).
+
+    ``kind`` is what the outcome is: ``mean`` or ``money`` (difference of means), ``binary`` (also risk and odds ratio,
+    under ``certificate``), ``count`` (also rate ratio). Raises UsageError, DataError, RunError.
+    """
+    return _modelled("weighted.g_computation", design, frame, (outcome, kind), covariates)
+
+
+def doubly_robust(
+    design: MatchedDesign, frame: Frame, *, outcome: str, covariates: Sequence[str] = (), kind: Kind = "mean"
+) -> Estimate:
+    """Outcome models corrected by inverse propensity weighted residuals (``weighted.doubly_robust``).
+
+    ``design`` is from ``evaltool.weighting.inverse_propensity`` for the ATT, ATC or ATE. ``kind`` as in
+    ``g_computation``. Raises UsageError, DataError, RunError.
+    """
+    return _modelled("weighted.doubly_robust", design, frame, (outcome, kind), covariates)
+
+
+def _modelled(
+    name: str, design: MatchedDesign, frame: Frame, outcome: tuple[str, Kind], covariates: Sequence[str]
+) -> Estimate:
+    """The estimate by an estimator with outcome models; ``outcome`` is the column and its kind."""
+    column, kind = outcome
+    faults = [*only("kind", kind, ("mean", "binary", "count", "money"), name), *column_names({"outcome": column}, name)]
+    adjusted = listed("covariates", covariates, name, faults)
+    if faults:
+        raise UsageError(faults)
+    made = _design(design, name)
+    matched = made.call.roles
+    roles = replace(matched, outcome=column, covariates=tuple(dict.fromkeys((*matched.covariates, *adjusted))))
+    options: dict[str, Option] = {"covariates": adjusted}
+    call = replace(
+        made.call, name=name, roles=roles, estimator=name, options=options, target=made.target, outcome_kind=kind
+    )
+    method = method_of(call)
+    panel = attempt(lambda: panel_of(frame, roles, name), faults)
+    if faults or panel is None:
+        raise UsageError(faults)
+    return DirectEstimate.of(estimated(call, method, made.design, panel))
+
+
+def _design(design: object, name: str = NAME) -> MatchedDesign:
     """What was given as design, once it is known to be one. Raises UsageError (USAGE_BAD_ARGUMENT)."""
     if isinstance(design, MatchedDesign):
         return design
@@ -64,4 +118,4 @@ def _design(design: object) -> MatchedDesign:
         f"The design is a {type(design).__name__}.",
         "Give what a function of evaltool.matching or evaltool.weighting returned.",
     )
-    raise UsageError(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key=f"{NAME}.design")))
+    raise UsageError(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key=f"{name}.design")))

@@ -48,6 +48,7 @@ class Call:
     design: str = "groups.adoption"
     design_options: Mapping[str, Option] = field(default_factory=dict)
     target: Target = "ATT"
+    outcome_kind: Literal["mean", "binary", "count", "money"] = "mean"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +117,7 @@ def plan_of(call: Call) -> EvaluationPlan:
         id=outcome_id(column),
         title=Words(en=column),
         direction="increase",
-        kind="mean",
+        kind=call.outcome_kind,
         unit=Words(en=column),
         window_from=NO_WINDOW[0],
         window_to=NO_WINDOW[1],

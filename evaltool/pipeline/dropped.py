@@ -43,7 +43,7 @@ def without(design: Design, panel: Panel, since: Since) -> Design:
     if design.weights is None or design.summary.matching is None:
         kept = roster.loc[~roster["unit"].isin(gone)].reset_index(drop=True)
         return _finished(design, panel, kept, ledger=entries)
-    if design.pairs is None:
+    if design.pairs is None or design.summary.matching.estimand.startswith("ATE"):
         return _weighted(design, panel, gone, entries)
     pairs = design.pairs
     pairs = pairs.loc[~pairs["treated"].isin(gone) & ~pairs["comparison"].isin(gone)].reset_index(drop=True)

@@ -46,6 +46,8 @@ EXPECTED = {
         "measured.verified_count",
         "published.estimate",
         "weighted.difference",
+        "weighted.doubly_robust",
+        "weighted.g_computation",
     },
     "design": {
         "donors.pool",

@@ -118,7 +118,7 @@ def test_a_design_prints_itself(design: MatchedDesign) -> None:
 @pytest.mark.parametrize(
     ("changes", "codes"),
     [
-        ({"estimand": "ATE", "distance": "genetic"}, ("USAGE_NOT_OFFERED", "USAGE_NOT_OFFERED")),
+        ({"estimand": "ATO", "distance": "genetic"}, ("USAGE_NOT_OFFERED", "USAGE_NOT_OFFERED")),
         ({"covariates": "age", "unit": None}, ("USAGE_BAD_ARGUMENT", "USAGE_BAD_ARGUMENT")),
         ({"ratio": 0, "scale": "log"}, ("USAGE_BAD_ARGUMENT", "USAGE_BAD_ARGUMENT")),
         ({"replace": True, "order": "closest"}, ("USAGE_BAD_ARGUMENT",)),

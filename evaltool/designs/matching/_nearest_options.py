@@ -20,7 +20,8 @@ class NearestOptions(Record):
 
     covariates: tuple[str, ...] = Field(min_length=1)
     """Columns the score is fitted on."""
-    estimand: Literal["ATT", "ATC"] = "ATT"
+    estimand: Literal["ATT", "ATC", "ATE"] = "ATT"
+    """``ATE`` (with replacement): everybody is matched with the other group."""
     distance: Literal["logit", "probit", "mahalanobis", "robust_mahalanobis", "scaled_euclidean"] = "logit"
     """A difference of scores (logit or probit), or a distance on several columns."""
     match_on: tuple[str, ...] = ()
@@ -69,6 +70,9 @@ class NearestOptions(Record):
 
     def _badly_stated(self) -> Iterator[str]:
         """What contradicts itself."""
+        narrowed = self.caliper is not None or self.calipers or self.exact or self.anti_exact or self.support != "all"
+        if self.estimand == "ATE" and (not self.replace or narrowed):
+            yield "for the ATE everybody is matched: replace = true, without calipers, exact columns or support"
         for columns in (self.covariates, self.exact, self.match_on, self.anti_exact):
             if len(set(columns)) != len(columns):
                 yield f"a column is named twice among {', '.join(columns)}"

@@ -35,10 +35,15 @@ class Matches:
 
 
 def weights_of(made: Matches) -> FloatArray:
-    """(n,) weights: the matched 1, whom they are matched with the sum of their shares of sets, averaging 1."""
+    """(n,) weights: the matched 1, whom they are matched with the sum of their shares of sets, averaging 1.
+
+    Where everybody is matched with the other group (ATE), 1 plus those shares.
+    """
     n = made.focal.shape[0]
     sizes = np.bincount(made.first, minlength=n)
     share = np.bincount(made.second, weights=1.0 / sizes[made.first], minlength=n)
+    if bool(np.all(made.focal)):
+        return np.asarray(1.0 + share, dtype=np.float64)
     used = share > 0.0
     return np.where(
         made.focal, (sizes > 0).astype(np.float64), share * (float(np.sum(used)) / float(np.sum(sizes > 0)))
@@ -73,8 +78,8 @@ def ties_of(units: Units, keys: tuple[FloatArray | IntArray, ...]) -> IntArray:
 def pairs_of(units: Units, made: Matches) -> pd.DataFrame:
     """Every pair by id, with its distance and the number of its set."""
     ids = pd.Series(list(units.ids))
-    swapped = bool(np.any(made.focal & ~units.treated))
-    treated, other = (made.second, made.first) if swapped else (made.first, made.second)
+    swapped = ~units.treated[made.first]
+    treated, other = np.where(swapped, made.second, made.first), np.where(swapped, made.first, made.second)
     return pd.DataFrame(
         {
             "treated": ids.iloc[treated].to_numpy(),

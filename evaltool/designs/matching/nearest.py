@@ -1,9 +1,9 @@
 """Nearest-neighbour matching on a propensity score or on several covariates, built without outcomes.
 
 Estimand
-    The comparison serves the average effect on the treated (ATT), or on the comparison units (ATC: those are matched
-    with treated units). As soon as one of them finds no match the target is another one and is called so: ``ATT among
-    the matched treated``.
+    The comparison serves the average effect on the treated (ATT), on the comparison units (ATC: those are matched with
+    treated units) or on all (ATE, with replacement). As soon as one of them finds no match the target is another one
+    and is called so: ``ATT among the matched treated``.
 
 Equation as implemented
     Score e(x): maximum likelihood logit (or probit) of treatment on a constant and the covariates named; matched on
@@ -20,7 +20,8 @@ Equation as implemented
     ``pooled``: root mean of both variances); ``calipers`` are largest differences in single columns, in their own
     units. ``support`` leaves out those whose score is beyond the other group's range. A matched comparison unit weighs
     the sum over its sets of 1 / (set's comparison units), scaled to average 1 over the matched comparison units;
-    matched treated units weigh 1. For the ATC the groups change places.
+    matched treated units weigh 1. For the ATC the groups change places. For the ATE everybody is matched with the other
+    group and weighs 1 plus its shares of others' sets.
 
 Uncertainty
     None here; see the estimator. How far the effect depends on tie order is found there, since it needs outcomes.
@@ -50,6 +51,7 @@ Reference implementation and agreed tolerance
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -95,6 +97,8 @@ def build(request: DesignRequest) -> Design:
     made = matched(ground)
     check_matched(units, made, options)
     check_promises(units, made, promised_by(ground, score, options, width))
+    if options.estimand == "ATE":
+        made = _both_ways(made, ground, promised_by(ground, score, options, width))
     keys = (ground.grid, *ground.points.T, *ground.limited.T, *ground.apart.T)
     comparison = Comparison(
         units=units,
@@ -115,6 +119,22 @@ def build(request: DesignRequest) -> Design:
     return finish(NAME, options, comparison, ledger_of(units, reasons(ground, made), outside))
 
 
+def _both_ways(made: Matches, ground: Ground, promised: Promises) -> Matches:
+    """The matches of the treated and those of the comparison units. Raises RunError as ``check_promises``."""
+    wanted = np.where(ground.focal, 0, int(np.max(ground.rule.wanted))).astype(np.int64)
+    other = matched(replace(ground, focal=~ground.focal, rule=replace(ground.rule, wanted=wanted)))
+    check_promises(ground.units, other, promised)
+    return Matches(
+        focal=np.ones_like(made.focal),
+        first=np.concatenate([made.first, other.first]),
+        second=np.concatenate([made.second, other.second]),
+        distance=np.concatenate([made.distance, other.distance]),
+        wanted=made.wanted + other.wanted,
+        replace=True,
+        equidistant=made.equidistant + other.equidistant,
+    )
+
+
 def columns_of(options: NearestOptions) -> tuple[str, ...]:
     """Columns read besides covariates and exact ones."""
     on = () if options.distance in SCORES else options.match_on or options.covariates
@@ -124,7 +144,7 @@ def columns_of(options: NearestOptions) -> tuple[str, ...]:
 def ground_of(units: Units, score: FloatArray, options: NearestOptions, width: float | None) -> Ground:
     """Who may be matched with whom. Raises RunError."""
     grid = to_grid(score)
-    focal = units.treated if options.estimand == "ATT" else ~units.treated
+    focal = ~units.treated if options.estimand == "ATC" else units.treated
     kept = ~outside_support(score, units.treated, options.support)
     return Ground(
         units=units,

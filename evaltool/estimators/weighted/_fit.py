@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaltool.estimators.weighted._matching_faults import MATCHING_SE
+from evaltool.estimators.weighted._matching_se import matching_se
 from evaltool.estimators.weighted._units import MatchedUnits
 from evaltool.numerics.matching_effect import WeightedFit, clustered, hc0, hc1, hc3, stacked, weighted_fit
 from evaltool.numerics.regression import Regressors
@@ -22,9 +24,11 @@ FORMULAS = {
     "hc3": ("HC3 by unit", "scores divided by 1 - leverage"),
     "hc1": ("HC1 by unit", "n/(n - k)"),
     "hc0": ("HC0 by unit", "none"),
+    "abadie_imbens": ("Abadie & Imbens 2006, matching with replacement", "none"),
+    "abadie_imbens_2016": ("Abadie & Imbens 2016, the score estimated", "none"),
     "m_estimation": ("M-estimation, weights counted as estimated", "none"),
 }
-NORMAL = ("hc0", "m_estimation")
+NORMAL = ("hc0", "m_estimation", *MATCHING_SE)
 """Standard errors without degrees of freedom."""
 
 
@@ -57,6 +61,8 @@ def fit_effect(units: MatchedUnits, se: str) -> Effect:
     covariance = _covariance(fit, kind, units, matrix)
     att = float(fit.coefficients[TREATMENT])
     value = None if covariance is None else math.sqrt(max(float(covariance[TREATMENT, TREATMENT]), 0.0))
+    if kind in MATCHING_SE:
+        value, covariance = matching_se(units, kind, att), None
     floor = NOISE * float(np.max(np.abs(outcome)))
     few = int(np.sum(treated)) == 1 or int(np.sum(~treated)) == 1
     absent: AbsentReason | None = None

@@ -27,8 +27,7 @@ def difference_again(request: EstimationRequest, covariates: tuple[str, ...]) ->
     Raises RunError (RUN_SCORES_DISAGREE).
     """
     panel, weights, facts = data_of(request)
-    complete = len(weights) == facts.treated_submitted + facts.comparison_submitted
-    scores = _scores_again(panel, weights, facts) if complete else "the sealed scores, since units are gone"
+    scores = weights_checked(request)
     own = weights.loc[weights["weight"] > 0.0, ["unit", "weight"]]
     frame = panel.frame.merge(own.rename(columns={"weight": "share"}), on="unit", how="inner")
     design = sm.add_constant(
@@ -40,6 +39,13 @@ def difference_again(request: EstimationRequest, covariates: tuple[str, ...]) ->
         value=float(fit.params[1]),
         by=f"{scores}, statsmodels.WLS {'on the matched sets' if how_of(facts) is None else 'with the weights'}",
     )
+
+
+def weights_checked(request: EstimationRequest) -> str:
+    """How the design's scores or weights were found again; the sealed ones where units are gone. Raises RunError."""
+    panel, weights, facts = data_of(request)
+    complete = len(weights) == facts.treated_submitted + facts.comparison_submitted
+    return _scores_again(panel, weights, facts) if complete else "the sealed scores, since units are gone"
 
 
 def _scores_again(panel: Panel, weights: pd.DataFrame, facts: MatchSummary) -> str:

@@ -8,12 +8,26 @@ import numpy as np
 import pandas as pd
 
 from evaltool.errors import Fault, Place, RunError, did_you_mean
+from evaltool.estimators.weighted._matching_faults import matching_se_faults
 from evaltool.estimators.weighted._weights_again import EQUATIONS, equations_of
 from evaltool.numerics.weighting import Weighting
 from evaltool.records.design import MatchSummary
 from evaltool.records.evidence import ALL
 from evaltool.records.panel import FloatArray, IntArray, Panel
 from evaltool.records.plugins import EstimationRequest
+
+DESIGNS = (
+    "matching.nearest",
+    "matching.optimal",
+    "matching.exact",
+    "matching.coarsened_exact",
+    "matching.subclass",
+    "weighting.inverse_propensity",
+    "weighting.entropy_balancing",
+    "weighting.covariate_balancing",
+    "weighting.stable",
+)
+"""Designs with weights by unit; the first is the default."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +43,8 @@ class MatchedUnits:
     score: FloatArray
     covariates: FloatArray
     names: tuple[str, ...]
+    regressors: FloatArray
+    """(n, k) columns the design's score is fitted on."""
     equations: Weighting | None = None
     """What the weights were fitted by, where that counts in the standard error."""
 
@@ -75,6 +91,7 @@ def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: s
                 place=Place(key="estimator.options.se"),
             )
         )
+    faults += matching_se_faults(facts, se, covariates)
     if se == "m_estimation" and facts.conventions.get("weighting") not in EQUATIONS:
         faults.append(
             Fault(
@@ -109,6 +126,7 @@ def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: s
         score=weights["score"].to_numpy(dtype=np.float64),
         covariates=frame[[f"x.{name}" for name in covariates]].to_numpy(dtype=np.float64),
         names=covariates,
+        regressors=frame[[f"x.{name}" for name in facts.covariates]].to_numpy(dtype=np.float64),
         equations=equations_of(panel, facts) if se in {"auto", "m_estimation"} and len(weights) == submitted else None,
     )
 

@@ -44,24 +44,13 @@ from evaltool.estimators._inference import inference_rule, interval_and_p, sides
 from evaltool.estimators.weighted._fit import Effect, fit_effect
 from evaltool.estimators.weighted._relative import relative_of
 from evaltool.estimators.weighted._second_opinion import difference_again
-from evaltool.estimators.weighted._units import MatchedUnits, matched_units
+from evaltool.estimators.weighted._units import DESIGNS, MatchedUnits, matched_units
 from evaltool.numerics.matching_ties import Tied, TieRange, adjusted_range, mean_range
 from evaltool.records.base import Record
 from evaltool.records.estimate import Counts, Estimate, SecondOpinion
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
 
 NAME = "weighted.difference"
-DESIGNS = (
-    "matching.nearest",
-    "matching.optimal",
-    "matching.exact",
-    "matching.coarsened_exact",
-    "matching.subclass",
-    "weighting.inverse_propensity",
-    "weighting.entropy_balancing",
-    "weighting.covariate_balancing",
-    "weighting.stable",
-)
 
 
 class DifferenceOptions(Record):
@@ -69,7 +58,9 @@ class DifferenceOptions(Record):
 
     covariates: tuple[str, ...] = ()
     """Columns the outcome is adjusted for."""
-    se: Literal["auto", "cluster_set", "m_estimation", "hc3", "hc1", "hc0"] = "auto"
+    se: Literal["auto", "cluster_set", "m_estimation", "abadie_imbens", "abadie_imbens_2016", "hc3", "hc1", "hc0"] = (
+        "auto"
+    )
 
 
 def options_of(request: EstimationRequest) -> DifferenceOptions:
@@ -151,7 +142,7 @@ def _conventions(
         "df": effect.df,
         "interval": sides_convention(request),
         "weights": units.facts.conventions.get("weights", "treated 1, comparison units average 1"),
-        "scores": "estimated" if effect.formula.startswith("M-est") else "taken as known",
+        "scores": "estimated" if effect.formula.endswith("estimated") else "taken as known",
     }
 
 
