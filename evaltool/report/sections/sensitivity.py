@@ -24,9 +24,10 @@ def build(telling: Telling) -> tuple[Block, ...]:
     if decision.nearest_threshold is not None and decision.distance is not None:
         near = {
             "threshold": telling.scale.text(decision.nearest_threshold),
-            "distance": telling.distance(decision.distance),
+            "distance": telling.distance(abs(decision.distance)),
         }
-        parts.append(telling.tell("text.nearest", near))
+        side = "on" if decision.distance == 0 else "above" if decision.distance > 0 else "below"
+        parts.append(telling.tell(f"text.nearest_{side}", near))
     drawing = draw_bases(found, decision.currency, decision.maximum, telling.lang)
     return (Prose(text=" ".join(parts)), telling.figure(drawing))
 
