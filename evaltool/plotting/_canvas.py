@@ -79,6 +79,8 @@ class Drawing:
     rows: tuple[tuple[str, ...], ...]
     numeric: tuple[int, ...] = ()
     note: str = ""
+    widths: tuple[int, ...] = ()
+    """Shares of the width by column of the data table; empty: as the contents ask."""
 
 
 @cache

@@ -11,9 +11,28 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from evaltool.language.numbers import money, money_short
 from evaltool.language.words import Voice
-from evaltool.plotting._canvas import BLUE, INK, MUTED, VERMILLION, Drawing, draw, halo, quiet_frame, wrapped
+from evaltool.plotting._canvas import (
+    BLUE,
+    INK,
+    MUTED,
+    VERMILLION,
+    WIDTH,
+    Drawing,
+    draw,
+    quiet_frame,
+    text_width,
+    wrapped,
+)
 
 ROW = 0.36
+LEFT, WIDE = 0.33, 0.64
+"""Where the bars begin, and how much of the figure's width is theirs."""
+LETTERS, SIZE = 52, 7.6
+"""Characters of a line of words beside a bar, and its size in points."""
+BOLD, PAD = 1.06, 0.1
+"""How much wider semi-bold letters are, and inches between a bar and its words."""
+SHORTEST = 0.4
+"""Least share of the width for the longest bar, however long the words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +53,8 @@ def draw_bases(verdicts: tuple[Verdict, ...], currency: str, maximum: Decimal | 
     top = max([v.amount for v in verdicts if v.amount is not None] + [maximum or Decimal(0)], default=Decimal(0))
 
     def paint(figure: Figure) -> None:
-        axes = figure.add_axes((0.33, 0.4 / height, 0.64, (height - 0.5) / height))
-        axes.set_xlim(0, float(top) * 1.42 or 1.0)
+        axes = figure.add_axes((LEFT, 0.4 / height, WIDE, (height - 0.5) / height))
+        axes.set_xlim(0, _end(verdicts, (currency, voice), float(top)))
         for place, verdict in enumerate(verdicts):
             _bar(axes, place, verdict, (currency, voice))
         if maximum is not None and maximum > 0:
@@ -62,6 +81,7 @@ def draw_bases(verdicts: tuple[Verdict, ...], currency: str, maximum: Decimal | 
         ),
         numeric=(3,),
         note=voice.say("figure.bases_note"),
+        widths=(34, 14, 32, 20),
     )
 
 
@@ -70,19 +90,34 @@ def _amount(verdict: Verdict, currency: str, voice: Voice) -> str:
     return voice.say("label.none") if verdict.amount is None else money(verdict.amount, currency, voice.lang)
 
 
+def _end(verdicts: tuple[Verdict, ...], means: tuple[str, Voice], top: float) -> float:
+    """The end of the axis at which the words beside every bar still stand inside the figure."""
+    room, end = WIDE * WIDTH, top * 1.1
+    for verdict in verdicts:
+        lines = wrapped(_beside(verdict, means), LETTERS).split("\n")
+        words = max(text_width(line, SIZE) for line in lines) * BOLD + PAD
+        end = max(end, float(verdict.amount or 0) / max(SHORTEST, 1 - words / room))
+    return end or 1.0
+
+
+def _beside(verdict: Verdict, means: tuple[str, Voice]) -> str:
+    """Amount and state in words."""
+    currency, voice = means
+    return verdict.state if verdict.amount is None else f"{_amount(verdict, currency, voice)}  ·  {verdict.state}"
+
+
 def _bar(axes: Axes, place: int, verdict: Verdict, means: tuple[str, Voice]) -> None:
     """The bar and, behind it, amount and state."""
-    currency, voice = means
     amount = float(verdict.amount or 0)
     if amount > 0:
         axes.barh(
             place, amount, height=0.5, facecolor=BLUE if verdict.decided else "white",
             edgecolor=BLUE if verdict.decided else MUTED, linewidth=1.2, zorder=2,
         )  # fmt: skip
-    words = verdict.state if verdict.amount is None else f"{_amount(verdict, currency, voice)}  ·  {verdict.state}"
     axes.annotate(
-        wrapped(words, 52), (amount, place), xytext=(6, 0), textcoords="offset points", ha="left", va="center",
-        fontsize=7.6, color=INK, path_effects=halo(), fontweight=600 if verdict.decided else 400, zorder=4,
+        wrapped(_beside(verdict, means), LETTERS), (amount, place), xytext=(6, 0), textcoords="offset points",
+        ha="left", va="center", fontsize=SIZE, color=INK, fontweight=600 if verdict.decided else 400, zorder=4,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
     )  # fmt: skip
 
 

@@ -213,7 +213,9 @@ def _finish(axes: Axes, picture: EffectPicture, voice: Voice) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: picture.scale.tick(float(value), step)))
     better = voice.say("figure.better")
     letters = int(AXIS_LETTERS * axes.get_position().width)
-    axes.set_xlabel(wrapped(f"{picture.axis}  ·  {better} →" if picture.effect else picture.axis, letters), labelpad=5)
+    axes.set_xlabel(
+        wrapped(f"{picture.axis}  ·  {better}\u00a0→" if picture.effect else picture.axis, letters), labelpad=5
+    )
 
 
 def _data_row(row: EffectRow, picture: EffectPicture, voice: Voice) -> tuple[str, ...]:

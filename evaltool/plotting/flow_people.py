@@ -18,7 +18,7 @@ STEP = 0.34
 LINE = 0.145
 """Inches per further line of who left."""
 HEAD = 0.36
-COLUMNS = ((18.5, 39.0), (60.0, 80.5))
+COLUMNS = ((18.5, 39.0), (57.0, 77.5))
 """Left and right edge of each group's boxes, in hundredths of the width."""
 
 

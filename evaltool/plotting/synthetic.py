@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from evaltool.language.numbers import number
+from evaltool.language.numbers import decimals_for, number
 from evaltool.language.words import Voice
 from evaltool.plotting._canvas import (
     BLUE,
@@ -52,6 +52,7 @@ def draw_paths(picture: PathsPicture, lang: str) -> Drawing:
     """Observed and synthetic, each line named where it ends, the difference after the start shaded."""
     voice = Voice(lang)
     places = range(len(picture.labels))
+    digits = decimals_for((*picture.observed, *picture.synthetic))
 
     def paint(figure: Figure) -> None:
         axes = figure.add_axes((0.09, 0.13, 0.71, 0.79))
@@ -75,7 +76,7 @@ def draw_paths(picture: PathsPicture, lang: str) -> Drawing:
         alt=_paths_alt(picture, voice),
         head=(voice.say("label.period"), picture.name, voice.say("label.synthetic"), voice.say("label.gap")),
         rows=tuple(
-            (label, number(seen, lang), number(made, lang), number(seen - made, lang))
+            (label, *(number(value, lang, digits) for value in (seen, made, seen - made)))
             for label, seen, made in zip(picture.labels, picture.observed, picture.synthetic, strict=True)
         ),
         numeric=(1, 2, 3),
@@ -110,6 +111,7 @@ def draw_gaps(picture: PathsPicture, lang: str) -> Drawing:
             fontweight=600, fontsize=8.5, annotation_clip=False,
         )  # fmt: skip
 
+    digits = decimals_for(gaps)
     before, after = gaps[: picture.start], gaps[picture.start :]
     values = {
         "low": number(min(before), lang),
@@ -124,7 +126,7 @@ def draw_gaps(picture: PathsPicture, lang: str) -> Drawing:
         caption=voice.say("figure.gaps_caption"),
         alt=voice.say("figure.gaps_alt", values),
         head=(voice.say("label.period"), voice.say("label.gap")),
-        rows=tuple((label, number(gap, lang)) for label, gap in zip(picture.labels, gaps, strict=True)),
+        rows=tuple((label, number(gap, lang, digits)) for label, gap in zip(picture.labels, gaps, strict=True)),
         numeric=(1,),
         note=voice.say("figure.gaps_note", {"unit": picture.unit}),
     )

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from evaltool.language.numbers import number
+from evaltool.language.numbers import decimals_for, number
 from evaltool.language.words import Voice
 from evaltool.plotting._canvas import BLUE, INK, MUTED, Drawing, draw, halo, quiet_frame, steady, wrapped
 from evaltool.plotting.synthetic import time_axis, value_axis
@@ -76,7 +76,7 @@ def draw_placebos(picture: PlacebosPicture, lang: str) -> Drawing:
         caption=voice.say("figure.placebos_caption"),
         alt=_alt(picture, shown, voice),
         head=(voice.say("label.unit_name"), *(voice.say(f"label.{k}") for k in ("gap_after", "error_before", "ratio"))),
-        rows=tuple(_row(line, picture.start, lang) for line in ranked(picture)),
+        rows=_rows(ranked(picture), picture.start, lang),
         numeric=(1, 2, 3),
         note=note,
     )
@@ -87,6 +87,7 @@ def draw_ratios(picture: PlacebosPicture, lang: str) -> Drawing:
     voice = Voice(lang)
     lines = ranked(picture)
     height = 1.32
+    digits = decimals_for(line.ratio for line in lines)
 
     def paint(figure: Figure) -> None:
         axes = figure.add_axes((0.03, 0.36, 0.94, 0.6))
@@ -126,7 +127,7 @@ def draw_ratios(picture: PlacebosPicture, lang: str) -> Drawing:
         caption=voice.say("figure.ratios_caption"),
         alt=voice.say("figure.ratios_alt", values),
         head=(voice.say("label.unit_name"), voice.say("label.ratio")),
-        rows=tuple((line.name, number(line.ratio, lang)) for line in lines),
+        rows=tuple((line.name, number(line.ratio, lang, digits)) for line in lines),
         numeric=(1,),
         note=voice.say("figure.ratios_note"),
     )
@@ -173,11 +174,14 @@ def _free(taken: float, ends: tuple[float, float]) -> float:
     return taken + room if taken <= 0 else taken - room
 
 
-def _row(line: PlaceboLine, start: int, lang: str) -> tuple[str, ...]:
-    """Mean gap after the start, error before it, ratio."""
-    later = line.gaps[start:]
-    values = (sum(later) / len(later), line.rmspe_before, line.ratio)
-    return (line.name, *(number(value, lang) for value in values))
+def _rows(lines: Sequence[PlaceboLine], start: int, lang: str) -> tuple[tuple[str, ...], ...]:
+    """Mean gap after the start, error before it, ratio; each column with the same decimals."""
+    values = [(sum(line.gaps[start:]) / len(line.gaps[start:]), line.rmspe_before, line.ratio) for line in lines]
+    digits = [decimals_for(column) for column in zip(*values, strict=True)]
+    return tuple(
+        (line.name, *(number(value, lang, places) for value, places in zip(row, digits, strict=True)))
+        for line, row in zip(lines, values, strict=True)
+    )
 
 
 def _alt(picture: PlacebosPicture, shown: tuple[PlaceboLine, ...], voice: Voice) -> str:

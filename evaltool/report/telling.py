@@ -233,6 +233,7 @@ class Telling:
             head=drawing.head,
             rows=drawing.rows,
             numeric=drawing.numeric,
+            widths=drawing.widths,
         )
         caption = f"{drawing.caption}. {drawing.note}" if drawing.note else f"{drawing.caption}."
         return Figure(name=drawing.name, caption=caption, alt=drawing.alt, svg=drawing.svg, data=data)

@@ -8,7 +8,7 @@ from evaltool.report.telling import Telling
 
 
 def build(telling: Telling) -> tuple[Block, ...]:
-    """The comparison in words, and the groups by start."""
+    """The comparison in words, and the groups by start; their weight where units do not all weigh 1."""
     design = telling.run.design
     key = {"none": "text.design_none", "published": "text.design_published"}.get(design.comparison)
     words = {"comparison": telling.name_of("comparison", design.comparison)}
@@ -23,11 +23,13 @@ def build(telling: Telling) -> tuple[Block, ...]:
         )
         for c in design.cohorts
     )
+    weighted = any(round(c.weight) != c.units for c in design.cohorts)
+    heads = (telling.say("text.cohorts_start"), telling.say("label.units_head"), telling.say("text.people"))
     table = Table(
         caption=telling.say("text.cohorts_caption"),
-        head=(telling.say("text.cohorts_start"), telling.say("label.units_head"), telling.say("text.people")),
-        rows=rows,
-        numeric=(1, 2),
+        head=heads if weighted else heads[:2],
+        rows=rows if weighted else tuple(row[:2] for row in rows),
+        numeric=(1, 2) if weighted else (1,),
     )
     return (prose, table)
 

@@ -6,6 +6,9 @@ from evaltool.report.blocks import Block, Facts, Table
 from evaltool.report.section import Section
 from evaltool.report.telling import Telling
 
+TOLD_ELSEWHERE = frozenset({"placebo_in_time_start"})
+"""Conventions whose number is a place among the periods: other sections name the period."""
+
 
 def build(telling: Telling) -> tuple[Block, ...]:
     """Design, method, estimand in words; the conventions by their own names."""
@@ -32,7 +35,9 @@ def build(telling: Telling) -> tuple[Block, ...]:
         caption=telling.say("text.conventions_caption"),
         head=(telling.say("label.setting"), telling.say("label.choice")),
         rows=tuple(
-            (telling.name_of("convention", name), _shown(telling, value)) for name, value in sorted(conventions.items())
+            (telling.name_of("convention", name), _shown(telling, value))
+            for name, value in sorted(conventions.items())
+            if name not in TOLD_ELSEWHERE
         ),
         wide=(1,),
         widths=(42, 58),

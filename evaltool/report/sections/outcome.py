@@ -64,7 +64,8 @@ def _source(telling: Telling) -> Facts:
     }
     items = [("source", telling.name_of("source_kind", run.data.source)), ("vintage", run.plan.data.vintage or "")]
     if not telling.hides("all", "submitted"):
-        items.append(("rows", telling.say("fact.rows_value", size)))
+        once = "fact.rows_value" if run.data.periods else "fact.rows_value_once"
+        items.append(("rows", telling.say(once, size)))
     shown = tuple((telling.say(f"fact.{key}"), value) for key, value in items if value)
     return Facts(caption=telling.say("fact.source"), items=shown)
 

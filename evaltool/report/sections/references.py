@@ -10,7 +10,11 @@ from evaltool.report.telling import Telling
 def build(telling: Telling) -> tuple[Block, ...]:
     """A list; a sentence where the method needs no reference."""
     run = telling.run
-    names = [run.plan.estimator.method, *(gate.name for gate in run.gates if gate.verdict != "NOT_APPLICABLE")]
+    names = [
+        run.plan.design.method,
+        run.plan.estimator.method,
+        *(gate.name for gate in run.gates if gate.verdict != "NOT_APPLICABLE"),
+    ]
     lines = [telling.tell(f"reference.{name}") for name in names if telling.voice.says(f"reference.{name}")]
     sources = [e.source for e in run.estimates if e.source] + (
         [run.plan.programme.source] if run.plan.programme.source else []

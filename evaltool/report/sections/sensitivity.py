@@ -24,9 +24,10 @@ def build(telling: Telling) -> tuple[Block, ...]:
     if decision.nearest_threshold is not None and decision.distance is not None:
         near = {
             "threshold": telling.scale.text(decision.nearest_threshold),
-            "distance": telling.distance(decision.distance),
+            "distance": telling.distance(abs(decision.distance)),
         }
-        parts.append(telling.tell("text.nearest", near))
+        side = "on" if decision.distance == 0 else "above" if decision.distance > 0 else "below"
+        parts.append(telling.tell(f"text.nearest_{side}", near))
         parts += _money_beyond(telling)
     drawing = draw_bases(found, decision.currency, decision.maximum, telling.lang)
     return (Prose(text=" ".join(parts)), telling.figure(drawing), *_other_methods(telling))
@@ -39,11 +40,7 @@ def _other_methods(telling: Telling) -> tuple[Block, ...]:
     infeasible = [telling.name_of("method", name) for name in telling.run.infeasible]
     note = telling.say("text.sensitivity_infeasible", {"methods": "; ".join(infeasible)}) if infeasible else ""
     if not beside:
-        return (
-            (Prose(text=telling.tell("text.sensitivity_infeasible", {"methods": "; ".join(infeasible)})),)
-            if note
-            else ()
-        )
+        return ()
     same = sum(a.state == decision.state and a.amount == decision.amount for a in beside)
     shown = {"same": telling.number(same), "all": telling.number(len(beside))}
     rows = []
