@@ -80,7 +80,8 @@ def shuffled(cells: Cells, seed: int) -> Cells:
 def with_ids(cells: Cells, plan: EvaluationPlan, kind: str) -> tuple[Cells, EvaluationPlan]:
     """Other ids for the same units, in the data and where the plan names them; the plan declares their type.
 
-    Of the plan's alternative specifications the first stays.
+    Of the plan's alternative specifications the first stays; other methods and chances before data, which take most of
+    the time and none of the rows' order, are left out.
     """
     at = cells[0].index(_name(plan, "unit"))
     ids = {name: KINDS[kind](rank) for rank, name in enumerate(sorted({row[at] for row in cells[1:]}))}
@@ -91,6 +92,8 @@ def with_ids(cells: Cells, plan: EvaluationPlan, kind: str) -> tuple[Cells, Eval
     update: dict[str, object] = {
         "data": plan.data.model_copy(update={"column": column}),
         "sensitivity": plan.sensitivity[:1],
+        "prior": (),
+        "governance": plan.governance.model_copy(update={"side_by_side": False}),
     }
     if named := _named(plan):
         options = {**plan.design.options, "exclude": tuple(ids[name] for name in named)}
