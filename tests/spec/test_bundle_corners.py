@@ -149,7 +149,7 @@ def test_a_seal_that_is_not_the_plans(bundle: Path) -> None:
     assert [f.cause for f in caught.value.faults] == [
         "The plan inside is not the one whose seal stands beside it.",
         "The plan's file is not the plan that was evaluated.",
-        "The lock is not the one the run was made under.",
+        "The lock, or a variation, is not the one the run was made under.",
     ]
 
 
