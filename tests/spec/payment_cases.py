@@ -112,7 +112,7 @@ def gate(name: str = "minimum_sample", verdict: str = "FAIL", **other: object) -
         "threshold": 60.0,
         "unit": words,
         "sentence": words,
-        "source": "test",
+        "source": words,
         "reason": None if verdict in {"PASS", "NOT_APPLICABLE"} else "N_MIN",
         **other,
     }

@@ -111,7 +111,7 @@ def gate(**changes: object) -> GateResult:
         "threshold": 60.0,
         "unit": Words(en="people"),
         "sentence": Words(en="enough"),
-        "source": "Justice Data Lab practice",
+        "source": {"en": "Justice Data Lab practice"},
     }
     return GateResult.model_validate(fields | changes)
 
