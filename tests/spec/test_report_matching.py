@@ -416,7 +416,7 @@ def test_paths_are_drawn_for_months_and_for_plain_numbers(labels: tuple[str, ...
     paths, gaps = draw_paths(picture, "da"), draw_gaps(picture, "da")
     assert f"stroke: {BLUE}" in paths.svg
     assert f"stroke: {VERMILLION}" in paths.svg
-    assert paths.rows[3] == (labels[3], "3", "6", "−3")
+    assert paths.rows[3] == (labels[3], "3,000", "6,000", "−3,000")
     assert "−3,75" in gaps.alt
 
 
