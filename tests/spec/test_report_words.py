@@ -37,7 +37,8 @@ def test_no_text_is_empty_or_the_same_by_oversight() -> None:
     da, en = all_words("da"), all_words("en")
     assert all(text.strip() for text in [*da.values(), *en.values()])
     long = {key for key in da if da[key] == en[key] and len(da[key].split()) > 4 and not key.startswith("reference.")}
-    assert long <= {"rule.threshold", "result.cohort", "trace.net.amount", "trace.tariff.amount"}
+    formulas = {key for key in long if key.startswith("convention_value.(")}
+    assert long - formulas <= {"rule.threshold", "result.cohort", "trace.net.amount", "trace.tariff.amount"}
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
