@@ -72,15 +72,7 @@ class _Zip:
         try:
             with self.archive.open(f"{self.lead}{name}") as stream:
                 body = stream.read(LIMIT + 1)
-        except (
-            KeyError,
-            OSError,
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
+        except BROKEN as error:
             raise NoFileError(name) from error
         if len(body) > LIMIT:
             raise NoFileError(name)
