@@ -160,8 +160,15 @@ def _effect(run: Run) -> str:
     estimate = shown_effect(run)
     if estimate is None:
         return "withheld: too few people stand behind it"
-    spread = f" (standard error {estimate.se:.4g})" if estimate.se is not None else f" ({estimate.absent})"
+    spread = f" (standard error {estimate.se:.4g})" if estimate.se is not None else _why_none(estimate)
     return f"{estimate.att:.6g}{spread}, {estimate.method}"
+
+
+def _why_none(estimate: Estimate) -> str:
+    """Why no standard error is shown, in words."""
+    from evaltool.records.showing import REASONS  # noqa: PLC0415 - pandas loads only when something is evaluated
+
+    return "" if estimate.absent is None else f" (no standard error: {REASONS[estimate.absent]})"
 
 
 def show_box(finished: Finished) -> None:

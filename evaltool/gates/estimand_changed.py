@@ -1,9 +1,10 @@
 """The gate that asks whether the number still answers the question agreed on.
 
 Statistic: treated units the design (or the estimator) left out; threshold 0. Any: the effect is that of those who
-stayed. PASS when the plan foresaw it in so many words: ``unmatched_treated = "rename"`` written under
-``[design.options]``, or ``foreseen = true`` in the gate's own options. Otherwise FAIL with ESTIMAND_CHANGED. A default
-that nobody wrote down foresees nothing. Units lost for want of data are counted by the attrition gate.
+stayed. PASS when the plan foresaw it in so many words: ``units = "comparable"`` under ``[estimand]``,
+``unmatched_treated = "rename"`` written under ``[design.options]``, or ``foreseen = true`` in the gate's own options.
+Otherwise FAIL with ESTIMAND_CHANGED. A default that nobody wrote down foresees nothing. Units lost for want of data are
+counted by the attrition gate.
 
 Source: own proposal.
 """
@@ -47,7 +48,7 @@ def check(context: GateContext) -> GateResult:
         )
         return answer(context, MEASURE, Finding(verdict="CANNOT_TELL", sentence=unknown))
     written = context.plan.design.options.get("unmatched_treated") == "rename"
-    foreseen = written or options.foreseen
+    foreseen = written or options.foreseen or context.plan.estimand.units == "comparable"
     da, en = (counted(out, "units", lang) for lang in ("da", "en"))
     if is_few(context, out):
         shown = number(most(context, out) + 1, "da")

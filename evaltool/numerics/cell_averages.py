@@ -58,13 +58,19 @@ def elements(table: CellTable, by: Ints, chosen: np.ndarray[tuple[int, ...], np.
     return found
 
 
-def overall(table: CellTable, kind: Kind, cohort_mass: Floats) -> Average:
-    """The overall average of one kind over treated cells; ``cohort_mass`` (cohorts,) weighs cohorts in ``group``."""
+def overall(table: CellTable, kind: Kind, cohort_mass: Floats, within: tuple[int, int] | None = None) -> Average:
+    """The overall average of one kind over treated cells; ``cohort_mass`` (cohorts,) weighs cohorts in ``group``.
+
+    ``within``: first and last event time that count; at least one treated cell must lie there.
+    """
+    chosen = table.treated
+    if within is not None:
+        chosen = chosen & (table.event >= within[0]) & (table.event <= within[1])
     if kind == "simple":
-        part = elements(table, np.zeros_like(table.start), table.treated)[0]
+        part = elements(table, np.zeros_like(table.start), chosen)[0]
         return Average(0, part.weights, part.partition)
     by = {"dynamic": table.event, "group": table.start, "calendar": table.time}[kind]
-    parts = elements(table, by, table.treated)
+    parts = elements(table, by, chosen)
     shares = np.full(len(parts), 1.0 / len(parts))
     if kind == "group":
         masses = np.array([cohort_mass[table.cohort[np.flatnonzero(part.weights)[0]]] for part in parts])

@@ -15,7 +15,7 @@ from evaltool.records.base import Record
 from evaltool.records.options import parse_options
 from evaltool.records.plan.analysis import Gate, Option, Options, Sensitivity
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
-from evaltool.records.plugins import DesignPlugin, EstimatorPlugin, GatePlugin
+from evaltool.records.plugins import Capabilities, DesignPlugin, EstimatorPlugin, GatePlugin
 
 T = TypeVar("T")
 NOT_NEGOTIABLE = frozenset({"disclosure", "locked", "second_opinion", "data_maturity"})
@@ -201,6 +201,7 @@ def _unfit(plan: EvaluationPlan, sensitivity: Sensitivity, method: Method, key: 
         fix = f"State one of: {', '.join(can.aggregations)}."
         yield _cannot(name, f"has no aggregation '{stated}'.", fix, f"{key}.aggregation")
     if other:
+        yield from _event_time_faults(plan, can, name, key)
         yield from _absent_columns(plan, name)
 
 
@@ -215,6 +216,7 @@ def _capability_faults(plan: EvaluationPlan) -> list[Fault]:
     if plan.estimand.aggregation not in can.aggregations:
         cause, fix = f"has no aggregation '{plan.estimand.aggregation}'.", f"Use one of: {', '.join(can.aggregations)}."
         faults.append(_cannot(name, cause, fix, "estimand.aggregation"))
+    faults.extend(_event_time_faults(plan, can, name, "estimand.event_times"))
     if (plan.estimand.target == "NONE") == (can.kind == "effect"):
         wanted = "ATT" if can.kind == "effect" else "NONE"
         cause = f"estimates '{can.kind}', not '{plan.estimand.target}'."
@@ -222,6 +224,13 @@ def _capability_faults(plan: EvaluationPlan) -> list[Fault]:
     faults.extend(_covariate_faults(plan, primary_method(plan).options, "estimator.options"))
     faults.extend(_absent_columns(plan, name))
     return faults
+
+
+def _event_time_faults(plan: EvaluationPlan, can: Capabilities, name: str, key: str) -> Iterator[Fault]:
+    """A window of event times that the method cannot average over."""
+    if plan.estimand.event_times is not None and not can.event_times:
+        able = [n for n in sorted(registry.estimator_names()) if registry.estimator(n).capabilities.event_times]
+        yield _cannot(name, "cannot average over stated event times.", f"Use one of: {', '.join(able)}.", key)
 
 
 def _absent_columns(plan: EvaluationPlan, name: str) -> Iterator[Fault]:

@@ -127,6 +127,25 @@ def _scale(plan: EvaluationPlan) -> Iterable[Fault]:
         )
 
 
+def _weights(plan: EvaluationPlan) -> Iterable[Fault]:
+    """The weights of the estimand are those the data give."""
+    columns = plan.columns("weight")
+    if plan.estimand.weights == "column" and not columns:
+        yield Fault(
+            code="PLAN_WEIGHTS_DISAGREE",
+            cause="The estimand weighs units by a column, and no data column has the role 'weight'.",
+            fix='Declare the column under [[data.column]] with role = "weight", or write weights = "equal".',
+            place=Place(key="estimand.weights"),
+        )
+    if plan.estimand.weights == "equal" and columns:
+        yield Fault(
+            code="PLAN_WEIGHTS_DISAGREE",
+            cause=f"The estimand weighs units equally, and the data column '{columns[0].name}' has the role 'weight'.",
+            fix='Write weights = "column", or leave the weight column out of [data].',
+            place=Place(key="estimand.weights"),
+        )
+
+
 def _headline(plan: EvaluationPlan) -> Iterable[Fault]:
     """The estimand's outcome exists."""
     return known_outcome(plan, plan.estimand.outcome, "estimand.outcome")
@@ -169,6 +188,7 @@ RULES: tuple[PlanRule, ...] = tuple(
         ("outcome", _ids),
         ("outcome", _windows),
         ("estimand", _scale),
+        ("estimand data", _weights),
         ("estimand outcome", _headline),
         ("gate", _gates),
         ("sensitivity", _sensitivities),

@@ -49,6 +49,8 @@ class Capabilities(Record):
     beside: bool = True
     """Quick enough to be computed beside an agreed method; else it is only when a plan asks for it."""
     aggregations: tuple[Aggregation, ...] = ("none",)
+    event_times: bool = False
+    """Can average its headline over stated event times."""
     minimum_treated: int = 1
     """The family's own minimum of treated units for the minimum-sample gate."""
     minimum_comparison: int = 0

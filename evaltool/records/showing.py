@@ -26,6 +26,7 @@ REASONS = {
     "TOO_FEW_CLUSTERS": "one arm has a single cluster",
     "NO_VARIATION": "the outcome does not vary",
     "SYNTHETIC_CONTROL": "a synthetic control is judged by placebos",
+    "EXACT_INTERVAL": "the interval is exact and needs none",
 }
 """Why there is no standard error, in one phrase each."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,9 @@ from scipy import stats
 
 from evaltool.errors import UsageError
 from evaltool.numerics.inference import InferenceRule, infer
-from evaltool.records.estimate import Counts, Element, Estimate, Interval, Relative, SeriesPoint
+from evaltool.records.estimate import AbsentReason, Counts, Element, Estimate, Interval, Relative, SeriesPoint
 from evaltool.records.evidence import EstimateKey
-from evaltool.records.showing import Picture, Summary
+from evaltool.records.showing import REASONS, Picture, Summary
 
 COUNTS = Counts(treated=3, comparison=4, observations=14, clusters=7)
 
@@ -257,3 +258,7 @@ def test_an_estimate_without_its_record_cannot_be_read() -> None:
 
     with pytest.raises(NotImplementedError):
         _ = Readable().params
+
+
+def test_every_reason_for_no_standard_error_is_a_phrase() -> None:
+    assert set(REASONS) == set(get_args(AbsentReason))

@@ -372,6 +372,12 @@ def test_estimand_changed(found_match: int, written: str | None, gate: bool, ver
     assert found.blocks == (verdict == "FAIL")
 
 
+def test_those_who_cannot_be_compared_were_left_out_of_the_estimand_beforehand() -> None:
+    whole = plan()
+    agreed = whole.model_copy(update={"estimand": whole.estimand.model_copy(update={"units": "comparable"})})
+    assert on("estimand_changed", plan=agreed, design=matched(treated_matched=99)).verdict == "PASS"
+
+
 def test_for_other_methods_treated_units_left_out_by_the_design_count() -> None:
     two = design({3: 80, None: 120}, dropped={"treated": 2, "comparison": 5})
     found = ask("estimand_changed", plan=plan(), design=two)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from evaltool.numerics.group_time import (
     Cell,
     Combination,
@@ -14,6 +16,7 @@ from evaltool.numerics.group_time import (
     mean_by_share,
     mean_of,
 )
+from evaltool.records.panel import IntArray
 
 Kind = Literal["simple", "dynamic", "group", "calendar"]
 
@@ -51,11 +54,20 @@ class Aggregates:
         }[kind]
 
 
-def aggregate(layout: Layout, cells: tuple[Cell, ...], balance: int | None = None) -> Aggregates:
+def treated_events(layout: Layout, cells: tuple[Cell, ...]) -> IntArray:
+    """(cells,) the event time of every treated cell."""
+    events = [layout.periods[cell.period] - int(layout.starts[cell.cohort]) for cell in cells]
+    return np.array([event for event in events if event >= 0], dtype=np.int64)
+
+
+def aggregate(
+    layout: Layout, cells: tuple[Cell, ...], balance: int | None = None, within: tuple[int, int] | None = None
+) -> Aggregates:
     """All averages over ``cells``; every estimable cohort has at least one treated cell.
 
     ``balance`` keeps, for the event times, the cohorts observed at least so many periods after their start and the
     event times that all of them have (Callaway & Sant'Anna 2021, section 3.1.1). At least one cohort must remain.
+    ``within`` keeps, for the overall averages, the treated cells from its first to its last event time.
     """
     mass = layout.mass()
     starts = [int(layout.starts[cell.cohort]) for cell in cells]
@@ -80,13 +92,25 @@ def aggregate(layout: Layout, cells: tuple[Cell, ...], balance: int | None = Non
         for c, chosen in zip(cohorts, own, strict=True)
     )
     calendar = tuple(shared(t, [k for k in treated if times[k] == t]) for t in sorted({times[k] for k in treated}))
+    inside = [k for k in treated if within is None or within[0] <= times[k] - starts[k] <= within[1]]
+    reached = sorted({cells[k].cohort for k in inside})
     return Aggregates(
-        simple=by_share(cells, treated, mass),
+        simple=by_share(cells, inside, mass),
         events=events,
         groups=groups,
         calendar=calendar,
-        dynamic_overall=mean_of([part.combination for part in events if part.element >= 0]),
-        group_overall=mean_by_share([part.combination for part in groups], cohorts, mass),
-        calendar_overall=mean_of([part.combination for part in calendar]),
+        dynamic_overall=mean_of(
+            [
+                part.combination
+                for part in events
+                if part.element >= 0 and (within is None or within[0] <= part.element <= within[1])
+            ]
+        ),
+        group_overall=mean_by_share(
+            [equally(cells, [k for k in inside if cells[k].cohort == c], mass.shape[0]) for c in reached], reached, mass
+        ),
+        calendar_overall=mean_of(
+            [by_share(cells, [k for k in inside if times[k] == t], mass) for t in sorted({times[k] for k in inside})]
+        ),
         cohorts=tuple(cohorts),
     )

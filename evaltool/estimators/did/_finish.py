@@ -17,6 +17,7 @@ from evaltool.estimators._inference import (
 )
 from evaltool.estimators.did._effects import Piece, covariance
 from evaltool.estimators.did._rows import Rows
+from evaltool.estimators.did._window import window_convention
 from evaltool.numerics.group_time import NEVER
 from evaltool.numerics.inference import InferenceRule, influence_se
 from evaltool.records.estimate import AbsentReason, Counts, Element, Estimate, Relative, SeriesPoint
@@ -279,4 +280,5 @@ def _inference_conventions(request: EstimationRequest, found: Found, counts: Cou
         "balanced": rows.balanced,
         "anticipation": rows.anticipation,
         "units_without_untreated_period": rows.without_base,
+        **window_convention(request),
     }

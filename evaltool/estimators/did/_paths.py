@@ -8,6 +8,7 @@ import numpy as np
 
 from evaltool.estimators.did._effects import Piece, Terms
 from evaltool.estimators.did._rows import Rows
+from evaltool.estimators.did._window import check_window
 from evaltool.numerics.cell_averages import Average, CellTable, Kind, elements, overall
 from evaltool.records.panel import FloatArray
 from evaltool.records.plugins import EstimationRequest
@@ -24,9 +25,10 @@ class Averages:
     calendar: tuple[Piece, ...]
     cells: tuple[tuple[int, int, Piece], ...]
 
-    def headline(self, kind: Kind) -> Average:
-        """The overall average of one kind."""
-        return overall(self.table, kind, self.cohort_mass)
+    def headline(self, request: EstimationRequest) -> Average:
+        """The overall average the plan asks for. Raises RunError (RUN_NO_EVENT_TIME)."""
+        within = check_window(request, self.table.event[self.table.treated])
+        return overall(self.table, kind_of(request), self.cohort_mass, within)
 
 
 def kind_of(request: EstimationRequest) -> Kind:

@@ -17,6 +17,7 @@ from evaltool.estimators._inference import (
 )
 from evaltool.estimators.did._aggregate import Aggregates, Part
 from evaltool.estimators.did._layout import Arranged
+from evaltool.estimators.did._window import window_convention
 from evaltool.numerics.group_time import NEVER, Cell, Combination, equally, influence_of, value_of
 from evaltool.numerics.inference import InferenceRule, influence_covariance, influence_se
 from evaltool.records.estimate import AbsentReason, Counts, Element, Estimate, Relative, SeriesPoint
@@ -278,4 +279,5 @@ def _inference_conventions(
         "weights": "unit weights" if body.arranged.weighted else "equal",
         "units": body.arranged.layout.units,
         "periods": len(body.arranged.layout.periods),
+        **window_convention(request),
     }

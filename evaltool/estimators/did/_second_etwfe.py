@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 
+from evaltool.estimators.did._second_opinion import inside
 from evaltool.estimators.did._second_rows import average_of, sparse_ols, untreated_once
 from evaltool.records.estimate import SecondOpinion
 from evaltool.records.plugins import EstimationRequest
@@ -53,11 +54,13 @@ def extended_again(
     ]
     cells = {}
     for k, (g, t) in enumerate(pairs):
-        inside = (frame["start"] == g) & (frame["period"] == t)
-        cells[f"cell{k}"] = inside.astype(float)
+        own_cell = (frame["start"] == g) & (frame["period"] == t)
+        cells[f"cell{k}"] = own_cell.astype(float)
         for name in covariates:
             x = frame[f"x.{name}"]
-            cells[f"cell{k}.{name}"] = (x - np.average(x[inside], weights=frame.loc[inside, "w"])).where(inside, 0.0)
+            cells[f"cell{k}.{name}"] = (x - np.average(x[own_cell], weights=frame.loc[own_cell, "w"])).where(
+                own_cell, 0.0
+            )
     treated = pd.DataFrame(cells, index=frame.index)
     design = pd.concat([plain, *products, treated], axis=1)
     if choices.effects == "unit":
@@ -69,7 +72,7 @@ def extended_again(
     sums = frame.assign(change=change * frame["w"]).groupby(["start", "period"])[["change", "w"]].sum()
     table = (sums["change"] / sums["w"]).rename("att").reset_index()
     table = table[[pair in set(pairs) for pair in zip(table["start"], table["period"], strict=True)]]
-    value = average_of(frame, table, request.estimand.aggregation)
+    value = average_of(frame, inside(table, request), request.estimand.aggregation)
     route = "sparse least squares" if choices.effects == "unit" else "statsmodels"
     return SecondOpinion(value=value, by=f"{route} on indicators of cohort, period and cell, averaged with pandas")
 

@@ -41,6 +41,14 @@ def long_frame(request: EstimationRequest) -> pd.DataFrame:
     )
 
 
+def inside(table: pd.DataFrame, request: EstimationRequest) -> pd.DataFrame:
+    """The rows of a table of cells (start, period) at the event times the plan averages over."""
+    if request.estimand.event_times is None:
+        return table
+    first, last = request.estimand.event_times
+    return table[(table["period"] - table["start"]).between(first, last)]
+
+
 def group_time_again(request: EstimationRequest, choices: Choices, covariates: tuple[str, ...]) -> SecondOpinion:
     """The headline aggregate from two-period regressions. Raises RunError when no cell can be formed."""
     frame = long_frame(request)
@@ -68,7 +76,7 @@ def group_time_again(request: EstimationRequest, choices: Choices, covariates: t
         raise RunError(
             Fault(code="RUN_NO_COMPARISON", cause="The second computation found no cell.", fix="See the first.")
         )
-    table = pd.DataFrame(cells, columns=["start", "period", "share", "att"])
+    table = inside(pd.DataFrame(cells, columns=["start", "period", "share", "att"]), request)
     route = "statsmodels" if covariates else "linearmodels"
     return SecondOpinion(
         value=_average(table, request.estimand.aggregation),

@@ -12,7 +12,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.sparse.linalg import lsqr
 
-from evaltool.estimators.did._second_opinion import long_frame
+from evaltool.estimators.did._second_opinion import inside, long_frame
 from evaltool.records.estimate import SecondOpinion
 from evaltool.records.panel import FloatArray
 from evaltool.records.plugins import EstimationRequest
@@ -51,6 +51,8 @@ def event_study_again(
     table = pd.concat([frame, pd.DataFrame(indicators)], axis=1)
     values = panel_ols(table, [*indicators, *(f"x.{name}" for name in covariates)])
     after = [e for e in times if e >= 0]
+    if request.estimand.event_times is not None:
+        after = [e for e in after if request.estimand.event_times[0] <= e <= request.estimand.event_times[1]]
     found = pd.Series([float(values[f"event{e}"]) for e in after], index=after)
     weights = pd.Series([float(table.loc[table[f"event{e}"] > 0, "w"].sum()) for e in after], index=after)
     simple = request.estimand.aggregation == "simple"
@@ -77,7 +79,7 @@ def sun_abraham_again(request: EstimationRequest, covariates: tuple[str, ...], a
         pd.concat([frame, pd.DataFrame(indicators)], axis=1), [*names, *(f"x.{name}" for name in covariates)]
     )
     table = pd.DataFrame(pairs, columns=["start", "period"]).assign(att=values[names].to_numpy())
-    value = average_of(frame, table, request.estimand.aggregation)
+    value = average_of(frame, inside(table, request), request.estimand.aggregation)
     return SecondOpinion(value=value, by="linearmodels.PanelOLS on cohort-by-period indicators, averaged with pandas")
 
 
@@ -103,7 +105,7 @@ def imputation_again(
     known = frame.assign(left=left * frame["w"])[reached & frame["treated"]]
     sums = known.groupby(["start", "period"])[["left", "w"]].sum()
     table = (sums["left"] / sums["w"]).rename("att").reset_index()
-    value = average_of(known, table, request.estimand.aggregation, people=frame)
+    value = average_of(known, inside(table, request), request.estimand.aggregation, people=frame)
     return SecondOpinion(value=value, by="sparse least squares on untreated rows, what it leaves averaged with pandas")
 
 

@@ -42,6 +42,7 @@ from evaltool.estimators.did._finish import Found, finish
 from evaltool.estimators.did._regression import FORMULAS, RegressionOptions, check_clusters, conventions_of, regress
 from evaltool.estimators.did._rows import BoolArray, Rows, arrange_rows
 from evaltool.estimators.did._second_rows import event_study_again
+from evaltool.estimators.did._window import check_window
 from evaltool.numerics.cell_averages import Average
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.panel import FloatArray, IntArray
@@ -91,7 +92,7 @@ def estimate(request: EstimationRequest) -> Estimate:
     several = int(np.sum(np.array(rows.starts) <= rows.periods[-1])) > 1
     found = Found(
         rows=rows,
-        headline=Piece(terms, _headline(rows, row_term, events, request.estimand.aggregation)),
+        headline=Piece(terms, _headline(rows, row_term, events, request)),
         estimand=f"ATT ({'simple' if request.estimand.aggregation == 'simple' else 'dynamic'})",
         se=FORMULAS[options.se],
         conventions=conventions_of(regression, options)
@@ -133,10 +134,18 @@ def _involved(rows: Rows, row_term: IntArray, size: int) -> BoolArray:
     return found
 
 
-def _headline(rows: Rows, row_term: IntArray, events: IntArray, kind: str) -> Average:
-    """The mean over event times from the start on, plain or by weighted number of rows."""
+def _headline(rows: Rows, row_term: IntArray, events: IntArray, request: EstimationRequest) -> Average:
+    """The mean over event times from the start on, plain or by weighted number of rows.
+
+    A pooled last end is no event time of its own: a window of event times cannot reach into it.
+    Raises RunError (RUN_NO_EVENT_TIME).
+    """
+    last = options_of(request).last
+    within = check_window(request, events if last is None else events[events < last])
+    first, until = within or (0, int(events[-1]))
     mass = np.bincount(row_term[row_term >= 0], weights=rows.weights[row_term >= 0], minlength=events.shape[0])
-    after: FloatArray = np.where(events >= 0, mass if kind == "simple" else 1.0, 0.0)
+    kind = request.estimand.aggregation
+    after: FloatArray = np.where((events >= first) & (events <= until), mass if kind == "simple" else 1.0, 0.0)
     return Average(0, after / float(np.sum(after)), events)
 
 
@@ -177,6 +186,7 @@ PLUGIN = EstimatorPlugin(
         placebo_in_time=True,
         relative=True,
         aggregations=("dynamic", "simple"),
+        event_times=True,
         minimum_treated=1,
         minimum_comparison=1,
     ),

@@ -109,7 +109,7 @@ def estimate(request: EstimationRequest) -> Estimate:
         NAME,
         Found(
             rows=rows,
-            headline=Piece(terms, averages.headline(kind)),
+            headline=Piece(terms, averages.headline(request)),
             estimand=f"ATT ({kind})",
             se=FORMULAS["cluster"] if options.family == "linear" else f"delta method on {FORMULAS['cluster']}",
             conventions=_conventions(options, solved),
@@ -188,6 +188,7 @@ PLUGIN = EstimatorPlugin(
         placebo_in_time=True,
         relative=True,
         aggregations=("simple", "dynamic", "group", "calendar"),
+        event_times=True,
         minimum_treated=1,
         minimum_comparison=1,
     ),

@@ -48,10 +48,11 @@ from typing import Literal
 from pydantic import Field
 
 from evaltool.errors import Fault, Place, RunError
-from evaltool.estimators.did._aggregate import Aggregates, aggregate
+from evaltool.estimators.did._aggregate import Aggregates, aggregate, treated_events
 from evaltool.estimators.did._layout import Arranged, arrange
 from evaltool.estimators.did._result import Body, Headline, finish
 from evaltool.estimators.did._second_opinion import group_time_again
+from evaltool.estimators.did._window import check_window
 from evaltool.numerics.group_time import NEVER, Cell, Choices, all_cells, missing_cells
 from evaltool.records.base import Record
 from evaltool.records.estimate import Estimate, SecondOpinion
@@ -100,7 +101,8 @@ def estimate_balanced(request: EstimationRequest, balance: int | None) -> Estima
     starts = [arranged.layout.starts[cell.cohort] for cell in cells]
     if balance is not None and arranged.layout.periods[-1] - min(starts) < balance:
         raise _no_long_cohort(balance)
-    aggregates = aggregate(arranged.layout, cells, balance)
+    within = check_window(request, treated_events(arranged.layout, cells))
+    aggregates = aggregate(arranged.layout, cells, balance, within)
     aggregation = "simple" if request.estimand.aggregation == "none" else request.estimand.aggregation
     headline = Headline(combination=aggregates.headline(aggregation), estimand=f"ATT ({aggregation})")
     body = Body(
@@ -213,6 +215,7 @@ PLUGIN = EstimatorPlugin(
         placebo_in_time=True,
         relative=True,
         aggregations=("simple", "dynamic", "group", "calendar"),
+        event_times=True,
         minimum_treated=1,
         minimum_comparison=1,
     ),

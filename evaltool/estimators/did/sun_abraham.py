@@ -97,7 +97,7 @@ def estimate(request: EstimationRequest) -> Estimate:
     last = NEVER not in whole.starts
     found = Found(
         rows=rows,
-        headline=Piece(terms, parts.headline(kind)),
+        headline=Piece(terms, parts.headline(request)),
         estimand=f"ATT ({kind})",
         se=FORMULAS[options.se],
         conventions=conventions_of(regression, options)
@@ -134,6 +134,7 @@ PLUGIN = EstimatorPlugin(
         placebo_in_time=True,
         relative=True,
         aggregations=("simple", "dynamic", "group", "calendar"),
+        event_times=True,
         minimum_treated=1,
         minimum_comparison=1,
     ),

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt, model_validator
 from typing_extensions import TypeAliasType
 
 from evaltool.records.base import Agreed, Day, Record, Slug, Text, Words
@@ -54,6 +54,20 @@ class Estimand(Record):
     denominator: Literal["counterfactual", "baseline"] | None = None
     """Relative effects divide by the counterfactual mean of the treated, or by their last mean before the start."""
     aggregation: Literal["simple", "dynamic", "group", "calendar", "none"] = "simple"
+    event_times: tuple[NonNegativeInt, NonNegativeInt] | None = None
+    """First and last period since the start that the headline averages over; all when absent."""
+    units: Literal["all", "comparable"] = "all"
+    """``comparable``: agreed beforehand that treated units nobody can be compared with are left out."""
+    weights: Literal["equal", "column"] | None = None
+    """Whether units weigh equally or by the data's weight column; a plan whose data say otherwise is refused."""
+
+    @model_validator(mode="after")
+    def in_order(self) -> Self:
+        """Refuse event times that end before they begin."""
+        if self.event_times is not None and self.event_times[0] > self.event_times[1]:
+            message = "event_times gives the first period since the start before the last"
+            raise ValueError(message)
+        return self
 
 
 class Design(Record):
