@@ -164,6 +164,18 @@ def wrapped(text: str, width: int) -> str:
     return "\n".join(lines)
 
 
+def fitted(text: str, inches: float, size: float) -> str:
+    """``text`` broken on spaces into lines of at most ``inches`` in the house font at ``size`` points."""
+    lines: list[str] = [""]
+    for word in legible(text).split(" "):
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and text_width(longer, size) > inches:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
+
+
 def text_width(text: str, size: float) -> float:
     """Inches that one line of ``text`` takes in the house font at ``size`` points."""
     font = FT2Font(str(FONTS / "Inter-Regular.otf"))

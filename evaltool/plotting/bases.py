@@ -19,6 +19,7 @@ from evaltool.plotting._canvas import (
     WIDTH,
     Drawing,
     draw,
+    fitted,
     quiet_frame,
     text_width,
     wrapped,
@@ -27,8 +28,8 @@ from evaltool.plotting._canvas import (
 ROW = 0.36
 LEFT, WIDE = 0.33, 0.64
 """Where the bars begin, and how much of the figure's width is theirs."""
-LETTERS, SIZE = 52, 7.6
-"""Characters of a line of words beside a bar, and its size in points."""
+LETTERS, SIZE, LABEL = 52, 7.6, 8.5
+"""Characters of a line of words beside a bar, its size in points, and that of the names of the bars."""
 BOLD, PAD = 1.06, 0.1
 """How much wider semi-bold letters are, and inches between a bar and its words."""
 SHORTEST = 0.4
@@ -61,14 +62,13 @@ def draw_bases(verdicts: tuple[Verdict, ...], currency: str, maximum: Decimal | 
             axes.axvline(float(maximum), color=VERMILLION, linestyle=(0, (4, 2)), linewidth=1.1, zorder=1)
         quiet_frame(axes, left=True)
         axes.set_yticks(range(len(verdicts)))
-        axes.set_yticklabels([wrapped(v.label, 38) for v in verdicts])
+        axes.set_yticklabels([fitted(v.label, LEFT * WIDTH / BOLD - PAD, LABEL) for v in verdicts], fontsize=LABEL)
         for tick, verdict in zip(axes.get_yticklabels(), verdicts, strict=True):
             tick.set_fontweight(600 if verdict.decided else 400)
         axes.set_ylim(len(verdicts) - 0.5, -0.5)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
-        axes.xaxis.set_major_formatter(
-            FuncFormatter(lambda v, _: money_short(Decimal(round(v)), currency, lang) if v <= float(top) * 1.01 else "")
-        )
+        ticks = MaxNLocator(nbins=4).tick_values(0, axes.get_xlim()[1])
+        axes.set_xticks([tick for tick in ticks if 0 <= tick <= float(top) * 1.01])
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: money_short(Decimal(round(v)), currency, lang)))
 
     return Drawing(
         name="bases",
