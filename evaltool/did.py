@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from evaltool.direct.call import Answer, Call, Frame, column_names, compute, listed, only
+from evaltool.direct.call import Frame, column_names, listed, only
 from evaltool.direct.did_averages import Averaged, GroupTime
+from evaltool.direct.did_call import Balance, answered
 from evaltool.direct.did_checks import bacon, bands, cluster_tests, honest, pretrend
+from evaltool.direct.did_designs import triple
 from evaltool.direct.result import DirectEstimate
 from evaltool.direct.treatment import Indicator, with_first_treated
 from evaltool.errors import Fault, Place, UsageError
 from evaltool.estimators.did._result import Distribution
 from evaltool.numerics.small_sample import SmallSample, Variance
-from evaltool.reading.frames import FrameRoles
 from evaltool.records.estimate import Estimate
 from evaltool.records.plan.analysis import Option
 
@@ -33,12 +34,12 @@ __all__ = [
     "imputation",
     "pretrend",
     "sun_abraham",
+    "triple",
     "twfe",
     "two_by_two",
     "two_stage",
 ]
 
-Balance = Literal["refuse", "drop_unit", "keep"]
 FIXEST = SmallSample()
 """The small-sample choices of R fixest: (n − 1)/(n − K), nested effects not counted, G/(G − 1), t with G − 1."""
 GAPS: dict[str, Balance] = {"refuse": "refuse", "drop_unit": "drop_unit", "pairs": "keep", "rows": "keep"}
@@ -79,7 +80,7 @@ def two_by_two(  # noqa: PLR0913 - the direct road: column names and options as 
     }
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     names = {**columns, "cluster": cluster, "weights": weights}
-    return DirectEstimate.of(_answer(name, frame, names, stated, faults, "refuse" if panel else "keep"))
+    return DirectEstimate.of(answered(name, frame, names, stated, faults, "refuse" if panel else "keep"))
 
 
 def group_time(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -124,7 +125,7 @@ def group_time(  # noqa: PLR0913 - the direct road: column names and options as 
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     names = {**columns, "cluster": cluster, "weights": weights}
     kept: Balance = "keep" if not panel else GAPS.get(gaps, "refuse")
-    return GroupTime.of(_answer(name, frame, names, stated, faults, kept))
+    return GroupTime.of(answered(name, frame, names, stated, faults, kept))
 
 
 def twfe(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -160,7 +161,7 @@ def twfe(  # noqa: PLR0913 - the direct road: column names and options as keywor
     stated = {"covariates": listed("covariates", covariates, name, faults), "se": se, **_small_sample(small_sample)}
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     names = {**columns, "cluster": cluster, "weights": weights}
-    return DirectEstimate.of(_answer(name, frame, names, stated, faults, balance))
+    return DirectEstimate.of(answered(name, frame, names, stated, faults, balance))
 
 
 def event_study(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -196,7 +197,7 @@ def event_study(  # noqa: PLR0913 - the direct road: column names and options as
     }
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     names = {**columns, "cluster": cluster, "weights": weights}
-    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+    return Averaged.of(answered(name, frame, names, stated, faults, balance))
 
 
 def sun_abraham(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -228,7 +229,7 @@ def sun_abraham(  # noqa: PLR0913 - the direct road: column names and options as
     }
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     names = {**columns, "cluster": cluster, "weights": weights}
-    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+    return Averaged.of(answered(name, frame, names, stated, faults, balance))
 
 
 def imputation(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -260,7 +261,7 @@ def imputation(  # noqa: PLR0913 - the direct road: column names and options as 
     }
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     names = {**columns, "cluster": cluster, "weights": weights}
-    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+    return Averaged.of(answered(name, frame, names, stated, faults, balance))
 
 
 def two_stage(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -285,7 +286,7 @@ def two_stage(  # noqa: PLR0913 - the direct road: column names and options as k
     }
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     names = {**columns, "cluster": cluster, "weights": weights}
-    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+    return Averaged.of(answered(name, frame, names, stated, faults, balance))
 
 
 def extended_twfe(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -321,7 +322,7 @@ def extended_twfe(  # noqa: PLR0913 - the direct road: column names and options 
     }
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     names = {**columns, "cluster": cluster, "weights": weights}
-    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+    return Averaged.of(answered(name, frame, names, stated, faults, balance))
 
 
 def _small_sample(choice: SmallSample) -> dict[str, Option]:
@@ -333,30 +334,3 @@ def _small_sample(choice: SmallSample) -> dict[str, Option]:
         "g_adj": choice.g_adj,
         "t_df": choice.t_df,
     }
-
-
-def _answer(
-    name: str,
-    frame: Frame,
-    columns: dict[str, str | None],
-    options: dict[str, Option],
-    faults: list[Fault],
-    balance: Balance = "refuse",
-) -> Answer:
-    """Compute, once the arguments are known to be column names."""
-    faults += column_names(columns, name, optional=("cluster", "weights"))
-    faults += only("balance", balance, ("refuse", "drop_unit", "keep"), name)
-    if faults:
-        raise UsageError(faults)
-    covariates = options["covariates"]
-    roles = FrameRoles(
-        unit=columns["unit"] or "",
-        time=columns["time"],
-        outcome=columns["outcome"],
-        first_treated=columns["first_treated"],
-        covariates=tuple(str(column) for column in covariates) if isinstance(covariates, tuple) else (),
-        cluster=columns["cluster"],
-        weight=columns["weights"],
-        balance=balance,
-    )
-    return compute(Call(name=name, roles=roles, estimator=name, options=options), frame, faults)

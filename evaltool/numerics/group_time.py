@@ -138,7 +138,7 @@ def all_cells(layout: Layout, choices: Choices, labels: tuple[str, ...]) -> tupl
                 continue
             comparison = comparison_cohorts(layout, cohort, max(i, base), choices)
             if i == base:
-                cells.append(_reference(layout, cohort, i))
+                cells.append(reference_cell(layout, cohort, i) if _seen_in_base(layout, cohort, i) else None)
             elif comparison:
                 where = f"cohort {start:g}, period {labels[i]}"
                 cells.append(_cell(layout, (cohort, i, base), comparison, choices.method, where))
@@ -155,11 +155,14 @@ def _treated_mean(layout: Layout, cohort: int, period: int) -> float:
     return float(w @ y) / float(np.sum(w))
 
 
-def _reference(layout: Layout, cohort: int, period: int) -> Cell | None:
-    """The base period of the universal convention: zero by construction; None where nobody was seen in it."""
+def _seen_in_base(layout: Layout, cohort: int, period: int) -> bool:
+    """Whether anybody of the cohort was seen in the period."""
+    return bool(np.any(np.isfinite(layout.outcome[layout.slice_of(cohort), period])))
+
+
+def reference_cell(layout: Layout, cohort: int, period: int) -> Cell:
+    """The base period of the universal convention, in which somebody was seen: zero by construction."""
     seen = np.isfinite(layout.outcome[layout.slice_of(cohort), period])
-    if not bool(np.any(seen)):
-        return None
     mean = _treated_mean(layout, cohort, period)
     return Cell(cohort, period, period, 0.0, (), None, 0, mean, mean, used=None if bool(np.all(seen)) else seen)
 

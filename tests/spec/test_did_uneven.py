@@ -229,6 +229,15 @@ def test_late_entrants_leavers_and_a_period_that_a_cohort_lacks() -> None:
         assert [p.period for p in found.series if p.arm == "3"] == [1, 2, 3]
 
 
+def test_one_row_in_any_of_the_four_groups_leaves_an_effect_without_a_standard_error() -> None:
+    rows = [("a", 1, 2, 8.0), ("b", 1, 2, 10.0), ("c", 2, 2, 11.0), ("d", 2, 2, 13.0),
+            ("e", 1, 0, 5.0), ("f", 1, 0, 7.0), ("h", 2, 0, 6.0), ("i", 2, 0, 8.0)]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["unit", "time", "g", "y"])
+    for unit in "bdfi":
+        found = estimate(kept(frame[frame["unit"] != unit]), Ask("did.two_by_two", SECTIONS))
+        assert (found.se, found.absent) == (None, "TOO_FEW_CLUSTERS")
+
+
 def test_nobody_left_to_compare_with_is_refused() -> None:
     """The never-treated are seen before the start only."""
     outcomes = {"a": [1.0, 1.0, 5.0], "b": [2.0, 2.0, 6.0], "c": [1.0, 1.0, np.nan], "d": [2.0, 2.0, np.nan]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +20,7 @@ from evaltool.estimators.did._aggregate import Aggregates, Part
 from evaltool.estimators.did._layout import Arranged
 from evaltool.numerics.group_time import NEVER, Cell, Combination, equally, influence_of, value_of
 from evaltool.numerics.inference import InferenceRule, influence_covariance, influence_se
+from evaltool.numerics.uneven_cells import Bools
 from evaltool.records.estimate import AbsentReason, Counts, Element, Estimate, Relative, SeriesPoint
 from evaltool.records.panel import FloatArray
 from evaltool.records.plugins import EstimationRequest
@@ -36,6 +38,11 @@ def degrees_of_freedom(distribution: Distribution, clusters: int) -> float | Non
     return clusters - 1.0 if distribution == "t" and clusters > 1 else None
 
 
+def one_role(_place: int) -> int:
+    """Everybody compared with is one group."""
+    return 0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Body:
     """Everything computed on the way."""
@@ -46,6 +53,8 @@ class Body:
     conventions: dict[str, bool | int | float | str | None]
     notes: tuple[str, ...]
     distribution: Distribution = "t"
+    role: Callable[[int], int] = one_role
+    """Which group a cohort belongs to by its place among those a cell compares with: each needs two clusters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,10 +81,9 @@ class _Spread:
 
     def se(self, combination: Combination, influence: FloatArray) -> tuple[float | None, AbsentReason | None]:
         """The standard error, or why there is none."""
-        treated, comparison = arms(self.body, combination)
         clusters = self.body.arranged.clusters
-        ids = np.arange(treated.shape[0]) if clusters is None else clusters
-        sizes = [np.unique(ids[arm]).shape[0] for arm in (treated, comparison)]
+        ids = np.arange(influence.shape[0]) if clusters is None else clusters
+        sizes = [np.unique(ids[group]).shape[0] for group in _groups(self.body, combination)]
         if min(sizes) == 1:
             return None, "ONE_UNIT_PER_ARM" if max(sizes) == 1 else "TOO_FEW_CLUSTERS"
         se = influence_se(influence, clusters)
@@ -95,6 +103,28 @@ def arms(body: Body, combination: Combination) -> tuple[np.ndarray[tuple[int], n
             arm[rows] |= True if cell.used is None else cell.used[at : at + rows.stop - rows.start]
             at += rows.stop - rows.start
     return treated, comparison
+
+
+def _groups(body: Body, combination: Combination) -> list[Bools]:
+    """(units,) who is in each group whose mean is compared: the treated, and each role of the others.
+
+    Cross-sections have each of them twice, in the period and in its base.
+    """
+    layout = body.arranged.layout
+    found: dict[tuple[int, bool], Bools] = {}
+    for k in np.flatnonzero(combination.weights):
+        cell, at = body.cells[k], 0
+        for place, cohort in enumerate((cell.cohort, *cell.comparison)):
+            rows = layout.slice_of(cohort)
+            size = rows.stop - rows.start
+            own = np.ones(size, dtype=bool) if cell.used is None else cell.used[at : at + size]
+            for before in (False, True) if layout.sampling == "rows" else (False,):
+                period = cell.base if before else cell.period
+                seen = np.isfinite(layout.outcome[rows, period]) if layout.sampling == "rows" else True
+                key = (body.role(place - 1) + 1 if place else 0, before)
+                found.setdefault(key, np.zeros(layout.units, dtype=bool))[rows] |= own & seen
+            at += size
+    return list(found.values())
 
 
 def finish(request: EstimationRequest, method: str, headline: Headline, body: Body) -> Estimate:

@@ -82,7 +82,7 @@ def group_time_again(
     table = pd.DataFrame(cells, columns=["start", "period", "share", "att"])
     route = "statsmodels" if covariates else "linearmodels"
     return SecondOpinion(
-        value=_average(table, request.estimand.aggregation),
+        value=average_of_cells(table, request.estimand.aggregation),
         by=f"{route} on each pair of periods, averaged with pandas",
     )
 
@@ -135,7 +135,7 @@ def two_by_two_of_rows(
     return SecondOpinion(value=float(np.mean(known)), by="statsmodels on the rows of each pair of periods")
 
 
-def _average(table: pd.DataFrame, kind: str) -> float:
+def average_of_cells(table: pd.DataFrame, kind: str) -> float:
     """The aggregate of a table of treated cells."""
     table = table.assign(event=table["period"] - table["start"], product=table["att"] * table["share"])
     if kind == "group":
