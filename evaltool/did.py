@@ -14,7 +14,7 @@ from evaltool.direct.call import Frame, column_names, listed, only
 from evaltool.direct.did_averages import Averaged, GroupTime
 from evaltool.direct.did_call import Balance, answered
 from evaltool.direct.did_checks import bacon, bands, cluster_tests, honest, pretrend
-from evaltool.direct.did_designs import triple
+from evaltool.direct.did_designs import switching, triple
 from evaltool.direct.result import DirectEstimate
 from evaltool.direct.treatment import Indicator, with_first_treated
 from evaltool.errors import Fault, Place, UsageError
@@ -34,6 +34,7 @@ __all__ = [
     "imputation",
     "pretrend",
     "sun_abraham",
+    "switching",
     "triple",
     "twfe",
     "two_by_two",

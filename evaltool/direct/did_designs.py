@@ -52,3 +52,29 @@ def triple(  # noqa: PLR0913 - the direct road: column names and options as keyw
     names = {**columns, "cluster": cluster, "weights": weights}
     shape = Shape(design="groups.eligibility", besides=(eligible,))
     return Averaged.of(answered(name, frame, names, stated, faults, shape))
+
+
+def switching(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    treatment: str,
+    effect: Literal["first_switch", "every_switch"] = "first_switch",
+    normalised: bool = False,
+    distribution: Distribution = "t",
+    cluster: str | None = None,
+    weights: str | None = None,
+) -> Averaged:
+    """Treatment that can switch on and off (``did.switching``; de Chaisemartin & D'Haultfœuille 2020, 2024).
+
+    ``treatment`` is 1 in rows where the unit is treated and 0 elsewhere. Effects by periods since the first switch with
+    placebos before it, or the effect of every switch in its own period. Raises UsageError, DataError, RunError.
+    """
+    name = "did.switching"
+    faults: list[Fault] = []
+    stated: dict[str, Option] = {"effect": effect, "normalised": normalised, "distribution": distribution}
+    names = {"outcome": outcome, "unit": unit, "time": time, "treatment": treatment}
+    columns = {**names, "cluster": cluster, "weights": weights}
+    return Averaged.of(answered(name, frame, columns, stated, faults, Shape(design="groups.switching")))

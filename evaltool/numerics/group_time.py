@@ -141,7 +141,7 @@ def all_cells(layout: Layout, choices: Choices, labels: tuple[str, ...]) -> tupl
                 cells.append(reference_cell(layout, cohort, i) if _seen_in_base(layout, cohort, i) else None)
             elif comparison:
                 where = f"cohort {start:g}, period {labels[i]}"
-                cells.append(_cell(layout, (cohort, i, base), comparison, choices.method, where))
+                cells.append(two_period_cell(layout, (cohort, i, base), comparison, choices.method, where))
     return tuple(cell for cell in cells if cell is not None)
 
 
@@ -194,7 +194,7 @@ def _uneven_cell(
     )
 
 
-def _cell(
+def two_period_cell(
     layout: Layout, index: tuple[int, int, int], comparison: tuple[int, ...], method: Method, where: str
 ) -> Cell | None:
     """One ATT(g, t) from its (cohort, period, base) indices: two periods, Callaway & Sant'Anna (2021), theorem 1."""

@@ -88,7 +88,7 @@ PEER = {
     ("not_yet_treated", "reg"): ((1.8259410701646153, 0.4341293304797524), (1.7325324137667701, 0.4558345102609876)),
     ("not_yet_treated", "ipw"): ((1.854664490094219, 0.4109282826955938), (1.6751274361828852, 0.4372391091927089)),
 }
-"""ATT(3, 3) and ATT(4, 4) with their standard errors on ``world()`` by moderndid 0.2.0 (``ddd``, after R triplediff)."""
+"""ATT(3, 3), ATT(4, 4) and their standard errors on ``world()`` by moderndid 0.2.0 (``ddd``, after R triplediff)."""
 
 
 @pytest.mark.parametrize(("control", "method"), PEER)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.numerics.group_time import NEVER, Layout
-from evaltool.numerics.uneven_cells import Sampling
+from evaltool.numerics.uneven_cells import Bools, Sampling
 from evaltool.records.panel import FloatArray, IntArray, Panel
 from evaltool.records.plugins import EstimationRequest
 
@@ -96,6 +96,42 @@ def arrange(
         labels=tuple(panel.label(int(p)) for p in periods),
         rank=np.argsort(order, kind="stable").astype(np.int64),
     )
+
+
+def arrange_treated(request: EstimationRequest) -> tuple[Arranged, Bools]:
+    """The panel's units in one cohort, in canonical order, and who is treated when (units, periods).
+
+    Raises RunError: RUN_UNBALANCED_PANEL, RUN_REPEATED_ROWS, RUN_NO_CLUSTER_COLUMN, RUN_CLUSTER_VARIES.
+    """
+    panel = panel_of(request)
+    frame = panel.frame
+    if request.design.roster is not None:
+        kept = frame["unit"].isin(request.design.roster["unit"])
+        frame = frame if bool(kept.all()) else frame.loc[kept]
+    periods = np.unique(frame["period"].to_numpy(dtype=np.int64))
+    grid = _grid(frame, periods, "balanced")
+    units = grid.first.shape[0]
+    order = np.arange(units, dtype=np.int64)
+    weights = frame["weight"].to_numpy(dtype=np.float64)[grid.first] if "weight" in frame else np.ones(units)
+    layout = Layout(
+        outcome=grid.spread(frame[f"y.{request.outcome.id}"]),
+        weights=weights,
+        starts=(NEVER,),
+        offsets=(0, units),
+        periods=tuple(int(p) for p in periods),
+        covariates=None,
+        names=(),
+    )
+    arranged = Arranged(
+        layout=layout,
+        clusters=_clusters(request, frame, order, grid),
+        weighted=bool(np.ptp(weights) > 0.0),
+        without_base=0,
+        labels=tuple(panel.label(int(p)) for p in periods),
+        rank=order,
+    )
+    treated: Bools = frame["treated"].to_numpy(dtype=np.bool_).reshape((-1, periods.shape[0]))
+    return arranged, treated
 
 
 @dataclass(frozen=True, slots=True, eq=False)
