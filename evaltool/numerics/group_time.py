@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from evaltool.numerics.inference import Floats
-from evaltool.numerics.regression import Regressors
+from evaltool.numerics.regression import Names, Regressors
 from evaltool.numerics.two_period import Method, TwoPeriod, contrast
 from evaltool.numerics.uneven_cells import Bools, Sampling, TwoPeriods, uneven_contrast
 
@@ -49,6 +49,8 @@ class Layout:
     covariates: Floats | None
     names: tuple[str, ...]
     sampling: Sampling = "balanced"
+    ids: Names | None = None
+    """(units,) names of the units, for messages."""
 
     @property
     def units(self) -> int:
@@ -183,6 +185,7 @@ def _uneven_cell(
         before=period < base,
         names=layout.names,
         where=where,
+        ids=None if layout.ids is None else layout.ids[rows],
     )
     found = uneven_contrast(data, layout.sampling, method)
     if found is None:
@@ -209,7 +212,8 @@ def two_period_cell(
         earlier = min(period, base)
         values = np.concatenate([layout.covariates[s, earlier] for s in slices])
         matrix = np.column_stack([np.ones(values.shape[0]), values])
-        regressors = Regressors(matrix=matrix, names=("constant", *layout.names), where=where)
+        ids = None if layout.ids is None else np.concatenate([layout.ids[s] for s in slices])
+        regressors = Regressors(matrix=matrix, names=("constant", *layout.names), where=where, ids=ids)
     size = slices[0].stop - slices[0].start
     result = contrast(TwoPeriod(change=change, treated=size, weights=weights, regressors=regressors), method)
     return Cell(

@@ -78,7 +78,8 @@ def _piece(layout: Layout, groups: TripleGroups, other: int, at: Periods, method
         earlier = min(at.period, at.base)
         values = np.concatenate([layout.covariates[s, earlier] for s in slices])
         matrix = np.column_stack([np.ones(values.shape[0]), values])
-        regressors = Regressors(matrix=matrix, names=("constant", *layout.names), where=at.where)
+        ids = None if layout.ids is None else np.concatenate([layout.ids[s] for s in slices])
+        regressors = Regressors(matrix=matrix, names=("constant", *layout.names), where=at.where, ids=ids)
     size = slices[0].stop - slices[0].start
     found = contrast(TwoPeriod(change=change, treated=size, weights=weights, regressors=regressors), method)
     influence = np.zeros(layout.units)

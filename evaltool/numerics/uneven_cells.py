@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 
 from evaltool.numerics.cross_sections import CrossSections, cross_section_contrast
-from evaltool.numerics.inference import Floats
-from evaltool.numerics.regression import Regressors
+from evaltool.numerics.inference import Floats, Ints
+from evaltool.numerics.regression import Names, Regressors
 from evaltool.numerics.two_period import Method, TwoPeriod, contrast
 
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -38,6 +38,7 @@ class TwoPeriods:
     before: bool
     names: tuple[str, ...]
     where: str
+    ids: Names | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,12 +71,13 @@ def _all_seen(*groups: Bools) -> bool:
     return all(bool(np.any(group)) for group in groups)
 
 
-def _regressors(values: Floats | None, data: TwoPeriods) -> Regressors | None:
-    """A constant and the covariates (n, k)."""
+def _regressors(values: Floats | None, data: TwoPeriods, unit: Ints) -> Regressors | None:
+    """A constant and the covariates (n, k) of rows of these units (n,)."""
     if values is None:
         return None
     matrix = np.column_stack([np.ones(values.shape[0]), values])
-    return Regressors(matrix=matrix, names=("constant", *data.names), where=data.where)
+    ids = None if data.ids is None else data.ids[unit]
+    return Regressors(matrix=matrix, names=("constant", *data.names), where=data.where, ids=ids)
 
 
 def _mean(values: Floats, weights: Floats) -> float:
@@ -88,7 +90,7 @@ def _pairs(data: TwoPeriods, both: Bools, method: Method) -> UnevenContrast:
     n, own = both.shape[0], np.flatnonzero(both)
     values = None if data.covariates is None else data.covariates[0 if data.before else 1][own]
     treated = int(np.sum(both[: data.treated]))
-    pair = TwoPeriod(data.outcome[own] - data.base[own], treated, data.weights[own], _regressors(values, data))
+    pair = TwoPeriod(data.outcome[own] - data.base[own], treated, data.weights[own], _regressors(values, data, own))
     found = contrast(pair, method)
     influence = np.zeros(n)
     influence[own] = found.influence * (n / own.shape[0])
@@ -106,7 +108,7 @@ def _rows(data: TwoPeriods, seen: tuple[Bools, Bools], arm: Bools, method: Metho
     values = None
     if data.covariates is not None:
         values = np.concatenate([data.covariates[1][in_base], data.covariates[0][there]])
-    rows = CrossSections(outcome, arm[unit], after, data.weights[unit], _regressors(values, data))
+    rows = CrossSections(outcome, arm[unit], after, data.weights[unit], _regressors(values, data, unit))
     found = cross_section_contrast(rows, method)
     influence = np.bincount(unit, weights=found.influence, minlength=n) * (n / unit.shape[0])
     own, base = (rows.treated & time for time in (after, ~after))

@@ -87,6 +87,7 @@ def arrange(
         covariates=_covariates(frame, covariates, order, grid),
         names=covariates,
         sampling=grid.sampling,
+        ids=frame["unit"].to_numpy(dtype=object)[grid.first][order],
     )
     return Arranged(
         layout=layout,

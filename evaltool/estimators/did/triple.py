@@ -48,10 +48,10 @@ from pydantic import Field
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.did._aggregate import aggregate
-from evaltool.estimators.did._layout import Arranged, arrange, panel_of
+from evaltool.estimators.did._layout import Arranged, arrange
 from evaltool.estimators.did._result import Body, Distribution, Headline, finish
 from evaltool.estimators.did._second_triple import TripleAgain, triple_again
-from evaltool.numerics.group_time import NEVER, Cell, Choices, base_period, reference_cell
+from evaltool.numerics.group_time import NEVER, Cell, Choices, Layout, base_period, reference_cell
 from evaltool.numerics.triple import Periods, TripleGroups, smallest_variance_weights, triple_cell, triples
 from evaltool.numerics.uneven_cells import Bools
 from evaltool.records.base import Record
@@ -125,7 +125,7 @@ def by_eligibility(request: EstimationRequest, options: TripleOptions) -> Sorted
     """The panel sorted by start and, within it, the eligible first. Raises RunError."""
     arranged = arrange(request, options.anticipation, (*options.covariates, options.eligible))
     layout = arranged.layout
-    eligible = _eligible(request, arranged, options.eligible)
+    eligible = _eligible(layout, options.eligible)
     cohort = np.repeat(np.arange(len(layout.starts)), np.diff(layout.offsets))
     found, code, sizes = np.unique(2 * cohort + ~eligible, return_inverse=True, return_counts=True)
     order = np.argsort(code, kind="stable")
@@ -143,6 +143,7 @@ def by_eligibility(request: EstimationRequest, options: TripleOptions) -> Sorted
                 offsets=(0, *(int(c) for c in np.cumsum(sizes))),
                 covariates=values if options.covariates else None,
                 names=options.covariates,
+                ids=None if layout.ids is None else layout.ids[order],
             ),
             clusters=None if arranged.clusters is None else arranged.clusters[order],
             rank=place[arranged.rank],
@@ -151,19 +152,17 @@ def by_eligibility(request: EstimationRequest, options: TripleOptions) -> Sorted
     )
 
 
-def _eligible(request: EstimationRequest, arranged: Arranged, name: str) -> Bools:
+def _eligible(layout: Layout, name: str) -> Bools:
     """(units,) who may receive the intervention. Raises RunError (RUN_ELIGIBILITY) naming units."""
-    values = arranged.layout.covariates
-    if values is None:  # pragma: no cover - the column is always asked for
+    if layout.covariates is None or layout.ids is None:  # pragma: no cover - the column is always asked for
         raise TypeError(name)
-    column = values[:, :, -1]
+    column = layout.covariates[:, :, -1]
     wrong = ~np.all((column == 0.0) | (column == 1.0), axis=1)
     varying = ~wrong & (np.ptp(column, axis=1) > 0.0)
-    units = _unit_names(request, arranged)
     faults = [
         Fault(
             code="RUN_ELIGIBILITY",
-            cause=f"'{name}' {what} for {int(np.sum(rows))} units ({_named(units[rows])}).",
+            cause=f"'{name}' {what} for {int(np.sum(rows))} units ({_named(layout.ids[rows].tolist())}).",
             fix="Give each unit 1 (may receive the intervention) or 0, the same in every period.",
             place=Place(key="estimator.options.eligible", column=name),
         )
@@ -176,23 +175,9 @@ def _eligible(request: EstimationRequest, arranged: Arranged, name: str) -> Bool
     return able
 
 
-def _unit_names(request: EstimationRequest, arranged: Arranged) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
-    """(units,) ids in the order of the layout; those left out have none."""
-    frame = panel_of(request).frame
-    if request.design.roster is not None:
-        frame = frame[frame["unit"].isin(request.design.roster["unit"])]
-    names = np.empty(arranged.layout.units, dtype=object)
-    untouched = frame["first_treated"] > float(arranged.layout.periods[0])
-    known = frame.loc[untouched, "unit"].drop_duplicates().astype(str).to_numpy()
-    if known.shape[0] == names.shape[0]:
-        names[arranged.rank] = known
-    return names
-
-
-def _named(units: np.ndarray[tuple[int], np.dtype[np.object_]]) -> str:
-    """The first few, sorted."""
-    known = sorted(str(u) for u in units if u is not None)
-    return ", ".join(known[:SHOWN]) + (", …" if len(known) > SHOWN else "")
+def _named(units: list[object]) -> str:
+    """The first few."""
+    return ", ".join(str(unit) for unit in units[:SHOWN]) + (", …" if len(units) > SHOWN else "")
 
 
 def planned_cells(world: Sorted, options: TripleOptions) -> list[tuple[TripleGroups, Periods]]:
