@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from evaltool.direct.call import Frame, column_names, listed
+from evaltool.direct.call import Frame, listed
 from evaltool.direct.did_averages import Averaged
 from evaltool.direct.did_call import Shape, answered
-from evaltool.errors import Fault, UsageError
+from evaltool.errors import Fault
 from evaltool.estimators.did._result import Distribution
 from evaltool.records.plan.analysis import Option
 
@@ -36,9 +36,7 @@ def triple(  # noqa: PLR0913 - the direct road: column names and options as keyw
     may) and 0. Raises UsageError, DataError, RunError.
     """
     name = "did.triple"
-    faults: list[Fault] = column_names({"eligible": eligible}, name)
-    if faults:
-        raise UsageError(faults)
+    faults: list[Fault] = []
     stated: dict[str, Option] = {
         "eligible": eligible,
         "covariates": listed("covariates", covariates, name, faults),
@@ -48,7 +46,7 @@ def triple(  # noqa: PLR0913 - the direct road: column names and options as keyw
         "anticipation": anticipation,
         "distribution": distribution,
     }
-    columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
+    columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated, "eligible": eligible}
     names = {**columns, "cluster": cluster, "weights": weights}
     shape = Shape(design="groups.eligibility", besides=(eligible,))
     return Averaged.of(answered(name, frame, names, stated, faults, shape))

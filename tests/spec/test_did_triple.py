@@ -9,7 +9,7 @@ import statsmodels.formula.api as smf
 from estimator_world import Ask, again, design_for, estimate
 
 import evaltool as ev
-from evaltool.errors import DataError, RunError
+from evaltool.errors import DataError, RunError, UsageError
 from evaltool.numerics.triple import smallest_variance_weights
 from evaltool.reading.frames import FrameRoles, panel_from_frame
 from evaltool.records.estimate import Estimate
@@ -212,6 +212,18 @@ def test_refusals_name_what_is_wrong(frame: pd.DataFrame) -> None:
     assert missing.value.codes == ("DATA_NO_PANEL",)
     with pytest.raises(DataError):
         panel(frame[~((frame["unit"] == 3) & (frame["time"] == 2))])
+
+
+def test_every_fault_of_a_call_is_told_at_once(frame: pd.DataFrame) -> None:
+    names = {"outcome": "y", "unit": "unit", "time": "time", "first_treated": "g"}
+    with pytest.raises(UsageError) as caught:
+        ev.did.triple(frame, **{**names, "unit": 7}, eligible=None, covariates="x", method="ols")  # type: ignore[arg-type]
+    assert caught.value.codes == ("USAGE_BAD_ARGUMENT",) * 3
+    for word in ("covariates", "unit", "eligible"):
+        assert f"did.triple.{word}" in str(caught.value)
+    with pytest.raises(DataError) as missing:
+        ev.did.triple(frame, **names, eligible="elligible")  # type: ignore[arg-type]
+    assert missing.value.codes == ("DATA_MISSING_COLUMN",)
 
 
 def test_one_unit_in_any_of_the_groups_leaves_an_effect_without_a_standard_error(frame: pd.DataFrame) -> None:
