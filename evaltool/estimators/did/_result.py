@@ -22,7 +22,7 @@ from evaltool.numerics.group_time import NEVER, Cell, Combination, equally, infl
 from evaltool.numerics.inference import InferenceRule, influence_covariance, influence_se
 from evaltool.numerics.uneven_cells import Bools
 from evaltool.records.estimate import AbsentReason, Counts, Element, Estimate, Relative, SeriesPoint
-from evaltool.records.panel import FloatArray
+from evaltool.records.panel import FloatArray, IntArray
 from evaltool.records.plugins import EstimationRequest
 
 FEW_TREATED = 5
@@ -82,12 +82,16 @@ class _Spread:
     def se(self, combination: Combination, influence: FloatArray) -> tuple[float | None, AbsentReason | None]:
         """The standard error, or why there is none."""
         clusters = self.body.arranged.clusters
-        ids = np.arange(influence.shape[0]) if clusters is None else clusters
-        sizes = [np.unique(ids[group]).shape[0] for group in _groups(self.body, combination)]
+        sizes = [clusters_in(group, clusters) for group in _groups(self.body, combination)]
         if min(sizes) == 1:
             return None, "ONE_UNIT_PER_ARM" if max(sizes) == 1 else "TOO_FEW_CLUSTERS"
         se = influence_se(influence, clusters)
         return (se, None) if se > self.floor else (None, "NO_VARIATION")
+
+
+def clusters_in(group: Bools, clusters: IntArray | None) -> int:
+    """Number of clusters (units, without clusters) of those in a group (units,)."""
+    return int(np.count_nonzero(group if clusters is None else np.bincount(clusters[group])))
 
 
 def arms(body: Body, combination: Combination) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], ...]:
@@ -181,7 +185,6 @@ def _counts(body: Body, combination: Combination) -> Counts:
     treated, comparison = arms(body, combination)
     only = comparison & ~treated
     clusters = body.arranged.clusters
-    ids = np.arange(layout.units) if clusters is None else clusters
     weighted = body.arranged.weighted
     return Counts(
         treated=int(np.sum(treated)),
@@ -189,8 +192,8 @@ def _counts(body: Body, combination: Combination) -> Counts:
         observations=int(np.sum(np.isfinite(layout.outcome))),
         treated_weight=float(np.sum(layout.weights[treated])) if weighted else None,
         comparison_weight=float(np.sum(layout.weights[only])) if weighted else None,
-        clusters=int(np.unique(ids).shape[0]),
-        treated_clusters=int(np.unique(ids[treated]).shape[0]),
+        clusters=clusters_in(np.ones(layout.units, dtype=bool), clusters),
+        treated_clusters=clusters_in(treated, clusters),
     )
 
 

@@ -36,7 +36,7 @@ Source
     110), DID_M of section 4 and its placebo.
 
 Reference implementation and agreed tolerance
-    Python did_multiplegt_dyn 0.1.9 (its authors' own): DID_ℓ, placebos and normalised effects 1e-6 relative. With
+    py_did_multiplegt_dyn 0.1.9, by the authors: DID_ℓ, placebos, normalised effects, average total effect 1e-12. With
     treatment that stays on: ``did.group_time`` with not-yet-treated, effects and standard errors of event times 1e-12.
     DID_M: sums written out in the tests.
 """

@@ -35,7 +35,9 @@ Source
 
 Reference implementation and agreed tolerance
     Without covariates: the difference of two ``did.group_time`` effects (1e-12), and the coefficient on the triple
-    interaction of a regression with HC0 (1e-10). With covariates: statsmodels fits written out (1e-8).
+    interaction of a regression with HC0 (1e-10). moderndid 0.2.0, after R triplediff: effects 1e-8, standard errors of
+    cells 2e-7 (with several comparison groups it divides by n − 1 instead of n). With covariates also statsmodels fits
+    written out (1e-8).
 """
 
 from __future__ import annotations
