@@ -8,18 +8,18 @@ same road. ``first_treated`` holds the first treated time of each unit in the ty
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal
 
-from evaltool import registry
-from evaltool.direct.call import Answer, Call, Frame, column_names, compute, listed, only
+from evaltool.direct.call import Frame, column_names, listed, only
+from evaltool.direct.did_averages import Averaged, GroupTime
+from evaltool.direct.did_call import Balance, answered
 from evaltool.direct.did_checks import bacon, bands, cluster_tests, honest, pretrend
+from evaltool.direct.did_designs import switching, triple
 from evaltool.direct.result import DirectEstimate
 from evaltool.direct.treatment import Indicator, with_first_treated
 from evaltool.errors import Fault, Place, UsageError
-from evaltool.estimators.did.group_time import estimate_balanced
+from evaltool.estimators.did._result import Distribution
 from evaltool.numerics.small_sample import SmallSample, Variance
-from evaltool.reading.frames import FrameRoles
 from evaltool.records.estimate import Estimate
 from evaltool.records.plan.analysis import Option
 
@@ -34,61 +34,16 @@ __all__ = [
     "imputation",
     "pretrend",
     "sun_abraham",
+    "switching",
+    "triple",
     "twfe",
     "two_by_two",
     "two_stage",
 ]
 
-Aggregate = Literal["simple", "dynamic", "group", "calendar"]
-Balance = Literal["refuse", "drop_unit", "keep"]
 FIXEST = SmallSample()
 """The small-sample choices of R fixest: (n − 1)/(n − K), nested effects not counted, G/(G − 1), t with G − 1."""
-AGGREGATES: tuple[Aggregate, ...] = ("simple", "dynamic", "group", "calendar")
-
-
-class Averaged(DirectEstimate):
-    """Effects that can be averaged in several ways; the result itself is one of them."""
-
-    def aggregate(self, kind: Aggregate) -> DirectEstimate:
-        """The average of one kind (``simple``, ``dynamic``, ``group``, ``calendar``), its elements under ``by``.
-
-        Raises UsageError (USAGE_BAD_ARGUMENT, USAGE_NOT_OFFERED), RunError.
-        """
-        plugin = registry.estimator(self.method)
-        faults = only("kind", kind, plugin.capabilities.aggregations, "aggregate")
-        if self._request is None:
-            cause = "This result was read back or copied without its data."
-            faults.append(Fault("USAGE_BAD_ARGUMENT", cause, "Estimate it again.", Place(key="aggregate")))
-        if faults or self._request is None:
-            raise UsageError(faults)
-        estimand = self._request.estimand.model_copy(update={"aggregation": kind})
-        asked = replace(self._request, estimand=estimand)
-        return DirectEstimate.of(Answer(request=asked, estimate=plugin.estimate(asked)))
-
-
-class GroupTime(DirectEstimate):
-    """Effects by group and time (``att_gt``) and their simple average; ``aggregate`` gives the other averages."""
-
-    def aggregate(self, kind: Aggregate, *, balance: int | None = None) -> DirectEstimate:
-        """The average of one kind, its elements under ``by``.
-
-        ``simple``: all treated cells by group size. ``dynamic``: by time since the start; ``balance`` keeps the groups
-        observed at least so many periods after their start, and the event times all of them have. ``group``: by start.
-        ``calendar``: by period. Raises UsageError (USAGE_BAD_ARGUMENT), RunError.
-        """
-        request = self._request
-        faults = only("kind", kind, AGGREGATES, "aggregate")
-        if request is None:
-            cause = "This result was read back or copied without its data."
-            faults.append(Fault("USAGE_BAD_ARGUMENT", cause, "Estimate it again.", Place(key="aggregate")))
-        if balance is not None and (kind != "dynamic" or isinstance(balance, bool) or balance < 0):
-            cause = f"balance = {balance!r} with kind = {kind!r}."
-            fix = 'Give a number of periods from 0 on, with kind="dynamic".'
-            faults.append(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key="aggregate.balance")))
-        if faults or request is None:
-            raise UsageError(faults)
-        asked = replace(request, estimand=request.estimand.model_copy(update={"aggregation": kind}))
-        return DirectEstimate.of(Answer(request=asked, estimate=estimate_balanced(asked, balance)))
+GAPS: dict[str, Balance] = {"refuse": "refuse", "drop_unit": "drop_unit", "pairs": "keep", "rows": "keep"}
 
 
 def two_by_two(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -100,6 +55,9 @@ def two_by_two(  # noqa: PLR0913 - the direct road: column names and options as 
     first_treated: str,
     covariates: Sequence[str] = (),
     method: Literal["reg", "ipw", "dr"] = "dr",
+    base: Literal["last_pre", "mean_pre"] = "last_pre",
+    anticipation: int = 0,
+    distribution: Distribution = "t",
     panel: bool = True,
     cluster: str | None = None,
     weights: str | None = None,
@@ -107,14 +65,23 @@ def two_by_two(  # noqa: PLR0913 - the direct road: column names and options as 
     """Difference-in-differences with one common start, against units that never start (``did.two_by_two``).
 
     The base is the last period before the start; the effect is the mean over the periods from the start on.
-    ``cluster`` and ``weights`` are columns (unit clusters and equal weights without them). ``panel`` must be True:
-    the same units in every period. Raises UsageError, DataError, RunError.
+    ``cluster`` and ``weights`` are columns (unit clusters and equal weights without them). ``panel=False`` says that
+    other units are drawn in every period (repeated cross-sections; ``unit`` is then the person drawn). Intervals are on
+    t with clusters less one; ``distribution="normal"`` is R's. Raises UsageError, DataError, RunError.
     """
     name = "did.two_by_two"
-    faults = only("panel", panel, (True,), name)
-    stated: dict[str, Option] = {"method": method, "covariates": listed("covariates", covariates, name, faults)}
+    faults = only("panel", panel, (True, False), name)
+    stated: dict[str, Option] = {
+        "method": method,
+        "covariates": listed("covariates", covariates, name, faults),
+        "base": base,
+        "anticipation": anticipation,
+        "distribution": distribution,
+        "sampling": "panel" if panel else "repeated_cross_sections",
+    }
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
-    return DirectEstimate.of(_answer(name, frame, {**columns, "cluster": cluster, "weights": weights}, stated, faults))
+    names = {**columns, "cluster": cluster, "weights": weights}
+    return DirectEstimate.of(answered(name, frame, names, stated, faults, "refuse" if panel else "keep"))
 
 
 def group_time(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -129,7 +96,9 @@ def group_time(  # noqa: PLR0913 - the direct road: column names and options as 
     control_group: Literal["never_treated", "not_yet_treated"] = "not_yet_treated",
     base_period: Literal["universal", "varying"] = "universal",
     anticipation: int = 0,
+    distribution: Distribution = "t",
     panel: bool = True,
+    gaps: Literal["refuse", "drop_unit", "pairs", "rows"] = "refuse",
     cluster: str | None = None,
     weights: str | None = None,
 ) -> GroupTime:
@@ -137,20 +106,27 @@ def group_time(  # noqa: PLR0913 - the direct road: column names and options as 
 
     ``.att_gt`` is the frame of effects, ``.aggregate("simple|dynamic|group|calendar")`` an average with its elements
     under ``.by``; the result itself is the simple average. Defaults are a plan's; R did's own are
-    ``control_group="never_treated"`` and ``base_period="varying"``. ``panel`` must be True: the same units in every
-    period. Raises UsageError, DataError, RunError.
+    ``control_group="never_treated"``, ``base_period="varying"`` and ``distribution="normal"``. ``panel=False``: other
+    units are drawn in every period (repeated cross-sections). ``gaps`` is the rule where a unit lacks a period: refuse,
+    leave it out, difference the units seen in both periods of a cell (``pairs``), or take all rows of both periods
+    (``rows``, R did's under allow_unbalanced_panel). Raises UsageError, DataError, RunError.
     """
     name = "did.group_time"
-    faults = only("panel", panel, (True,), name)
+    faults = only("panel", panel, (True, False), name) + only("gaps", gaps, tuple(GAPS), name)
     stated: dict[str, Option] = {
         "method": method,
         "covariates": listed("covariates", covariates, name, faults),
         "control_group": control_group,
         "base_period": base_period,
         "anticipation": anticipation,
+        "distribution": distribution,
+        "sampling": "panel" if panel else "repeated_cross_sections",
+        "gaps": "refuse" if gaps == "drop_unit" else gaps,
     }
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
-    return GroupTime.of(_answer(name, frame, {**columns, "cluster": cluster, "weights": weights}, stated, faults))
+    names = {**columns, "cluster": cluster, "weights": weights}
+    kept: Balance = "keep" if not panel else GAPS.get(gaps, "refuse")
+    return GroupTime.of(answered(name, frame, names, stated, faults, kept))
 
 
 def twfe(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -186,7 +162,7 @@ def twfe(  # noqa: PLR0913 - the direct road: column names and options as keywor
     stated = {"covariates": listed("covariates", covariates, name, faults), "se": se, **_small_sample(small_sample)}
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     names = {**columns, "cluster": cluster, "weights": weights}
-    return DirectEstimate.of(_answer(name, frame, names, stated, faults, balance))
+    return DirectEstimate.of(answered(name, frame, names, stated, faults, balance))
 
 
 def event_study(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -222,7 +198,7 @@ def event_study(  # noqa: PLR0913 - the direct road: column names and options as
     }
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     names = {**columns, "cluster": cluster, "weights": weights}
-    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+    return Averaged.of(answered(name, frame, names, stated, faults, balance))
 
 
 def sun_abraham(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -254,7 +230,7 @@ def sun_abraham(  # noqa: PLR0913 - the direct road: column names and options as
     }
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     names = {**columns, "cluster": cluster, "weights": weights}
-    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+    return Averaged.of(answered(name, frame, names, stated, faults, balance))
 
 
 def imputation(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -286,7 +262,7 @@ def imputation(  # noqa: PLR0913 - the direct road: column names and options as 
     }
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     names = {**columns, "cluster": cluster, "weights": weights}
-    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+    return Averaged.of(answered(name, frame, names, stated, faults, balance))
 
 
 def two_stage(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -311,7 +287,7 @@ def two_stage(  # noqa: PLR0913 - the direct road: column names and options as k
     }
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     names = {**columns, "cluster": cluster, "weights": weights}
-    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+    return Averaged.of(answered(name, frame, names, stated, faults, balance))
 
 
 def extended_twfe(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -347,7 +323,7 @@ def extended_twfe(  # noqa: PLR0913 - the direct road: column names and options 
     }
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     names = {**columns, "cluster": cluster, "weights": weights}
-    return Averaged.of(_answer(name, frame, names, stated, faults, balance))
+    return Averaged.of(answered(name, frame, names, stated, faults, balance))
 
 
 def _small_sample(choice: SmallSample) -> dict[str, Option]:
@@ -359,30 +335,3 @@ def _small_sample(choice: SmallSample) -> dict[str, Option]:
         "g_adj": choice.g_adj,
         "t_df": choice.t_df,
     }
-
-
-def _answer(
-    name: str,
-    frame: Frame,
-    columns: dict[str, str | None],
-    options: dict[str, Option],
-    faults: list[Fault],
-    balance: Balance = "refuse",
-) -> Answer:
-    """Compute, once the arguments are known to be column names."""
-    faults += column_names(columns, name, optional=("cluster", "weights"))
-    faults += only("balance", balance, ("refuse", "drop_unit", "keep"), name)
-    if faults:
-        raise UsageError(faults)
-    covariates = options["covariates"]
-    roles = FrameRoles(
-        unit=columns["unit"] or "",
-        time=columns["time"],
-        outcome=columns["outcome"],
-        first_treated=columns["first_treated"],
-        covariates=tuple(str(column) for column in covariates) if isinstance(covariates, tuple) else (),
-        cluster=columns["cluster"],
-        weight=columns["weights"],
-        balance=balance,
-    )
-    return compute(Call(name=name, roles=roles, estimator=name, options=options), frame, faults)

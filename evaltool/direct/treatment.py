@@ -45,7 +45,7 @@ def with_first_treated(frame: Frame, columns: Indicator, call: str) -> tuple[pd.
         units = sorted({str(unit) for unit in ended[columns.unit]})
         named = ", ".join(units[:SHOWN]) + (", …" if len(units) > SHOWN else "")
         cause = f"Treatment ends within {len(units)} units ({named})."
-        raise UsageError(_fault(call, "treatment", cause, "Use a method for treatment that switches off."))
+        raise UsageError(_fault(call, "treatment", cause, "Use did.switching, for treatment that switches off."))
     name = f"first_treated ({columns.treatment})"
     kept = first.astype("Int64") if pd.api.types.is_integer_dtype(table[columns.time]) else first
     return table.assign(**{name: kept}), name

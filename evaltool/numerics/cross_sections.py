@@ -86,7 +86,7 @@ def cross_section_contrast(data: CrossSections, method: Method) -> Contrast:
 
 def _regression(data: CrossSections, x: Regressors, own: Bools, who: str) -> _Nuisance:
     """Least squares on the rows ``own``, predicted for all rows."""
-    rows = Regressors(x.matrix[own], x.names, x.where)
+    rows = x.rows(own)
     fit = weighted_least_squares(rows, data.outcome[own], data.weights[own], who)
     predicted = x.matrix @ fit.coefficients
     n, k = own.shape[0], int(np.sum(own))

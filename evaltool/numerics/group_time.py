@@ -12,8 +12,9 @@ from typing import Literal
 import numpy as np
 
 from evaltool.numerics.inference import Floats
-from evaltool.numerics.regression import Regressors
+from evaltool.numerics.regression import Names, Regressors
 from evaltool.numerics.two_period import Method, TwoPeriod, contrast
+from evaltool.numerics.uneven_cells import Bools, Sampling, TwoPeriods, uneven_contrast
 
 ControlGroup = Literal["never_treated", "not_yet_treated"]
 BasePeriod = Literal["universal", "varying"]
@@ -33,9 +34,10 @@ class Choices:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """A balanced panel. ``outcome`` (units, periods); ``weights`` (units,); ``covariates`` (units, periods, k) or None.
+    """Units by period. ``outcome`` (units, periods); ``weights`` (units,); ``covariates`` (units, periods, k) or None.
 
-    ``starts`` (cohorts,) ascending, inf last when somebody is never treated; cohort c holds the units
+    Where ``sampling`` is not ``balanced``, outcomes are NaN in periods in which a unit was not seen. ``starts``
+    (cohorts,) ascending, inf last when somebody is never treated; cohort c holds the units
     ``offsets[c]:offsets[c + 1]``. ``periods`` ascending.
     """
 
@@ -46,6 +48,9 @@ class Layout:
     periods: tuple[int, ...]
     covariates: Floats | None
     names: tuple[str, ...]
+    sampling: Sampling = "balanced"
+    ids: Names | None = None
+    """(units,) names of the units, for messages."""
 
     @property
     def units(self) -> int:
@@ -66,7 +71,8 @@ class Layout:
 class Cell:
     """ATT(g, t). ``comparison`` lists the cohorts compared with; None influence: the base period, zero by construction.
 
-    ``influence`` is over the treated and then the comparison cohorts in order, for all units of the layout.
+    ``influence`` is over the treated and then the comparison cohorts in order, for all units of the layout. ``used``,
+    of the same length, says which of them took part; None means all.
     """
 
     cohort: int
@@ -78,6 +84,7 @@ class Cell:
     trimmed: int
     observed: float
     baseline: float
+    used: Bools | None = None
 
 
 def base_period(periods: tuple[int, ...], start: float, anticipation: int) -> int | None:
@@ -120,7 +127,7 @@ def all_cells(layout: Layout, choices: Choices, labels: tuple[str, ...]) -> tupl
 
     Raises RunError from the regressions.
     """
-    cells = []
+    cells: list[Cell | None] = []
     for cohort in estimable_cohorts(layout, choices):
         start = layout.starts[cohort]
         fixed = base_period(layout.periods, start, choices.anticipation)
@@ -133,28 +140,69 @@ def all_cells(layout: Layout, choices: Choices, labels: tuple[str, ...]) -> tupl
                 continue
             comparison = comparison_cohorts(layout, cohort, max(i, base), choices)
             if i == base:
-                cells.append(_reference(layout, cohort, i))
+                cells.append(reference_cell(layout, cohort, i) if _seen_in_base(layout, cohort, i) else None)
             elif comparison:
                 where = f"cohort {start:g}, period {labels[i]}"
-                cells.append(_cell(layout, (cohort, i, base), comparison, choices.method, where))
-    return tuple(cells)
+                cells.append(two_period_cell(layout, (cohort, i, base), comparison, choices.method, where))
+    return tuple(cell for cell in cells if cell is not None)
 
 
 def _treated_mean(layout: Layout, cohort: int, period: int) -> float:
-    """Weighted mean outcome of a cohort in a period."""
+    """Weighted mean outcome of the units of a cohort that were seen in a period."""
     rows = layout.slice_of(cohort)
-    w = layout.weights[rows]
-    return float(w @ layout.outcome[rows, period]) / float(np.sum(w))
+    w, y = layout.weights[rows], layout.outcome[rows, period]
+    if layout.sampling != "balanced":
+        seen = np.isfinite(y)
+        w, y = w[seen], y[seen]
+    return float(w @ y) / float(np.sum(w))
 
 
-def _reference(layout: Layout, cohort: int, period: int) -> Cell:
-    """The base period of the universal convention: zero by construction."""
+def _seen_in_base(layout: Layout, cohort: int, period: int) -> bool:
+    """Whether anybody of the cohort was seen in the period."""
+    return bool(np.any(np.isfinite(layout.outcome[layout.slice_of(cohort), period])))
+
+
+def reference_cell(layout: Layout, cohort: int, period: int) -> Cell:
+    """The base period of the universal convention, in which somebody was seen: zero by construction."""
+    seen = np.isfinite(layout.outcome[layout.slice_of(cohort), period])
     mean = _treated_mean(layout, cohort, period)
-    return Cell(cohort, period, period, 0.0, (), None, 0, mean, mean)
+    return Cell(cohort, period, period, 0.0, (), None, 0, mean, mean, used=None if bool(np.all(seen)) else seen)
 
 
-def _cell(layout: Layout, index: tuple[int, int, int], comparison: tuple[int, ...], method: Method, where: str) -> Cell:
+def _uneven_cell(
+    layout: Layout, index: tuple[int, int, int], comparison: tuple[int, ...], method: Method, where: str
+) -> Cell | None:
+    """One ATT(g, t) where not every unit has every period; None where one side was not seen."""
+    cohort, period, base = index
+    rows = np.concatenate([np.arange(layout.units)[layout.slice_of(c)] for c in (cohort, *comparison)])
+    values = layout.covariates
+    data = TwoPeriods(
+        outcome=layout.outcome[rows, period],
+        base=layout.outcome[rows, base],
+        treated=layout.offsets[cohort + 1] - layout.offsets[cohort],
+        weights=layout.weights[rows],
+        covariates=None if values is None else (values[rows, period], values[rows, base]),
+        before=period < base,
+        names=layout.names,
+        where=where,
+        ids=None if layout.ids is None else layout.ids[rows],
+    )
+    found = uneven_contrast(data, layout.sampling, method)
+    if found is None:
+        return None
+    influence = found.influence * (layout.units / rows.shape[0])
+    ends = found.means
+    return Cell(
+        cohort, period, base, found.att, comparison, influence, found.trimmed, ends[0], ends[1], used=found.used
+    )
+
+
+def two_period_cell(
+    layout: Layout, index: tuple[int, int, int], comparison: tuple[int, ...], method: Method, where: str
+) -> Cell | None:
     """One ATT(g, t) from its (cohort, period, base) indices: two periods, Callaway & Sant'Anna (2021), theorem 1."""
+    if layout.sampling != "balanced":
+        return _uneven_cell(layout, index, comparison, method, where)
     cohort, period, base = index
     slices = [layout.slice_of(c) for c in (cohort, *comparison)]
     change = np.concatenate([layout.outcome[s, period] - layout.outcome[s, base] for s in slices])
@@ -164,7 +212,8 @@ def _cell(layout: Layout, index: tuple[int, int, int], comparison: tuple[int, ..
         earlier = min(period, base)
         values = np.concatenate([layout.covariates[s, earlier] for s in slices])
         matrix = np.column_stack([np.ones(values.shape[0]), values])
-        regressors = Regressors(matrix=matrix, names=("constant", *layout.names), where=where)
+        ids = None if layout.ids is None else np.concatenate([layout.ids[s] for s in slices])
+        regressors = Regressors(matrix=matrix, names=("constant", *layout.names), where=where, ids=ids)
     size = slices[0].stop - slices[0].start
     result = contrast(TwoPeriod(change=change, treated=size, weights=weights, regressors=regressors), method)
     return Cell(
@@ -276,4 +325,12 @@ def _add_mean(layout: Layout, cell: Cell, weight: float, moment: Moment, total: 
     rows = layout.slice_of(cell.cohort)
     w = layout.weights[rows]
     period, mean = (cell.period, cell.observed) if moment == "observed" else (cell.base, cell.baseline)
+    if layout.sampling != "balanced":
+        seen = np.isfinite(layout.outcome[rows, period])
+        if layout.sampling == "pairs" and cell.used is not None:
+            seen = seen & cell.used[: w.shape[0]]
+        own = np.flatnonzero(seen) + rows.start
+        w = w[seen]
+        total[own] += weight * layout.units / float(np.sum(w)) * w * (layout.outcome[own, period] - mean)
+        return
     total[rows] += weight * layout.units / float(np.sum(w)) * w * (layout.outcome[rows, period] - mean)

@@ -17,6 +17,9 @@ RANK_TOLERANCE = 1e-10
 """A column whose part not explained by the others is below this share of its length is collinear."""
 MAX_STEPS = 60
 GRADIENT_TOLERANCE = 1e-13
+SHOWN = 5
+"""How many units a message names."""
+Names = np.ndarray[tuple[int, ...], np.dtype[np.object_]]
 SEPARATED = 1e-10
 """Information per unit, in the flattest direction, below which the likelihood rises for ever: no maximum exists."""
 
@@ -29,10 +32,21 @@ class Regressors:
     names: tuple[str, ...]
     where: str
     """Completes "in …", for messages: "cohort 2006, period 2007"."""
+    ids: Names | None = None
+    """(n,) names of the rows' units, for messages."""
 
-    def rows(self, keep: slice[int, int, None]) -> Regressors:
+    def rows(self, keep: slice[int, int, None] | np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Regressors:
         """The same regressors on some rows."""
-        return Regressors(matrix=self.matrix[keep], names=self.names, where=self.where)
+        ids = None if self.ids is None else self.ids[keep]
+        return Regressors(matrix=self.matrix[keep], names=self.names, where=self.where, ids=ids)
+
+    @property
+    def units(self) -> str:
+        """The first few units by name: ``: a, b, …``; empty where they have none."""
+        if self.ids is None:
+            return ""
+        known = list(dict.fromkeys(str(name) for name in self.ids))
+        return f": {', '.join(known[:SHOWN])}{', …' if len(known) > SHOWN else ''}"
 
 
 def _named(names: list[str]) -> str:
@@ -64,10 +78,11 @@ def check_rank(x: Regressors, weights: Floats, who: str) -> None:
         solution = np.linalg.lstsq(root[:, others] / length[others], column, rcond=None)[0]
         partners = [x.names[i] for i, b in zip(others, solution, strict=True) if abs(b) > RANK_TOLERANCE]
         equals = f"is a linear combination of {_named(partners)}" if partners else "does not vary"
+        size_told = f"{rows} units, {k} terms{x.units}"
         raise RunError(
             Fault(
                 code="RUN_COLLINEAR",
-                cause=f"Among {who} in {x.where}, covariate '{x.names[j]}' {equals} ({rows} units, {k} terms).",
+                cause=f"Among {who} in {x.where}, covariate '{x.names[j]}' {equals} ({size_told}).",
                 fix="Leave one of them out of the estimator's covariates.",
                 place=Place(key="estimator.options.covariates", column=x.names[j]),
             )

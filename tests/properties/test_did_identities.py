@@ -11,6 +11,7 @@ from estimator_world import Ask, again, estimate, staggered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import evaltool as ev
 from evaltool.reading.frames import FrameRoles, panel_from_frame
 from evaltool.records.estimate import Estimate
 from evaltool.records.panel import Panel
@@ -111,6 +112,56 @@ def test_imputation_and_two_stage_give_one_effect(seed: int, kind: str, *, gaps:
     assert near(one.att, two.att)
     assert one.se is not None
     assert two.se is not None
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000), kind=st.sampled_from(KINDS))
+def test_extended_regression_is_group_time_and_imputation(seed: int, kind: str) -> None:
+    """Wooldridge 2021: with leads and the never-treated it is group-time; with the not-yet-treated, imputation."""
+    panel = staggered(frame_of(seed), weight="w")
+    leads = {"control_group": "never_treated", "effects": "unit"}
+    pairs = (
+        (("did.extended_twfe", leads), ("did.group_time", {"control_group": "never_treated"})),
+        (("did.extended_twfe", {}), ("did.imputation", {})),
+    )
+    for one, other in pairs:
+        found = [estimate(panel, Ask(method, options, aggregation=kind)) for method, options in (one, other)]  # type: ignore[arg-type]
+        assert near(found[0].att, found[1].att)
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_bacon_weights_times_estimates_are_the_two_way_coefficient(seed: int) -> None:
+    """Goodman-Bacon 2021, theorem 1."""
+    frame = frame_of(seed)
+    names = {"outcome": "y", "unit": "unit", "time": "time", "first_treated": "g"}
+    parts = ev.did.bacon(frame, **names).to_frame()
+    whole = estimate(staggered(frame), Ask("did.twfe", aggregation="none"))
+    assert float(parts["weight"].sum()) == pytest.approx(1.0, abs=1e-12)
+    assert near(float((parts["weight"] * parts["estimate"]).sum()), whole.att)
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_a_triple_difference_is_the_difference_of_two(seed: int) -> None:
+    """Without covariates, cell by cell, for any outcome and weights."""
+    frame = frame_of(seed).assign(q=lambda f: f["unit"] // 4 % 2)
+    never = {"control_group": "never_treated"}
+    triple = estimate(staggered(frame, covariates=("q",), weight="w"), Ask("did.triple", {"eligible": "q"}))
+    able, other = (estimate(staggered(frame[frame["q"] == q], weight="w"), Ask(options=never)) for q in (1, 0))
+    for cell, one, two in zip(triple.cells, able.cells, other.cells, strict=True):
+        assert near(cell.att, one.att - two.att)
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_switching_with_treatment_that_stays_is_group_time(seed: int) -> None:
+    frame = frame_of(seed).assign(d=lambda f: ((f["g"] > 0) & (f["time"] >= f["g"])).astype(int))
+    roles = FrameRoles(unit="unit", time="time", outcome="y", treated="d", weight="w", cluster="c")
+    switched = estimate(panel_from_frame(frame, roles), Ask("did.switching", aggregation="dynamic", cluster="c"))
+    staged = estimate(staggered(frame, weight="w", cluster="c"), Ask(aggregation="dynamic", cluster="c"))
+    assert near(switched.att, staged.att)
+    assert near(switched.se or 0.0, staged.se or 0.0)
 
 
 @pytest.mark.parametrize("name", METHODS)

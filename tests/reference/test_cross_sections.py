@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from drdid_sign import with_the_sign_of_r
 
 from evaltool.errors import RunError
-from evaltool.numerics import cross_sections
 from evaltool.numerics.cross_sections import CrossSections, cross_section_contrast
 from evaltool.numerics.inference import influence_se
 from evaltool.numerics.regression import Regressors
-from evaltool.numerics.two_period import Contrast
 
 NAMES = ("x1", "x2", "x3", "x4")
 
@@ -60,16 +59,7 @@ def test_doubly_robust(numbers: dict[str, Any], data: CrossSections, monkeypatch
     found = cross_section_contrast(data, "dr")
     assert found.att == pytest.approx(expected["att"], rel=1e-8)
     assert influence_se(found.influence) == pytest.approx(expected["se"], rel=0.01)
-    combined = cross_sections._combined
-
-    def as_in_r(terms: list[Any], *rest: Any) -> Contrast:  # noqa: ANN401 - the private function's own types
-        turned = [
-            replace(term, depends=tuple((name, -factor) for name, factor in term.depends)) if k in {1, 3} else term
-            for k, term in enumerate(terms)
-        ]
-        return combined(turned, *rest)
-
-    monkeypatch.setattr(cross_sections, "_combined", as_in_r)
+    with_the_sign_of_r(monkeypatch)
     assert influence_se(cross_section_contrast(data, "dr").influence) == pytest.approx(expected["se"], rel=1e-9)
 
 

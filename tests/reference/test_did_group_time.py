@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from drdid_sign import with_the_sign_of_r
 from estimator_world import Ask, again, estimate, request_for, sim_stagg
 
 from evaltool.estimators.did._layout import Arranged, arrange
@@ -38,7 +39,7 @@ class Case:
     covariates: tuple[str, ...] = ()
     cluster: str | None = None
     weight: str | None = None
-    drop_unbalanced: bool = False
+    balance: str = "refuse"
 
     @property
     def tolerance(self) -> float:
@@ -71,19 +72,23 @@ MPDTA = {
     "attgt_mpdta_faster_false": Case("mpdta", {}, ("lpop",)),
     "attgt_mpdta_lpop_sq": Case("mpdta", {}, ("lpop", "lpop2")),
     "attgt_mpdta_weights": Case("mpdta", {}, weight="w"),
-    "attgt_mpdta_unbalanced_dropped": Case("mpdta_holes", {}, drop_unbalanced=True),
+    "attgt_mpdta_unbalanced_dropped": Case("mpdta_holes", {}, balance="drop_unit"),
 }
 STAGGERED = {
     "attgt_sim_stagg_nocov_never": Case("sim_stagg"),
     "attgt_sim_stagg_x_nyt": Case("sim_stagg", NOT_YET, ("x",)),
     "attgt_sim_stagg_no_never": Case("sim_stagg_no_never", NOT_YET),
 }
+SECTIONS = {"sampling": "repeated_cross_sections"}
+UNEVEN = {
+    "attgt_mpdta_rcs": Case("mpdta_rows", SECTIONS, ("lpop",), balance="keep"),
+    "attgt_mpdta_rcs_nocov": Case("mpdta_rows", SECTIONS, balance="keep"),
+    "attgt_mpdta_unbalanced": Case("mpdta_holes", {"gaps": "rows"}, ("lpop",), balance="keep"),
+}
+"""Cross-sections: R takes every row as drawn anew, which is to say that no unit is seen twice."""
 NOT_OFFERED = {
-    "attgt_mpdta_rcs": "repeated cross-sections are not offered",
-    "attgt_mpdta_rcs_nocov": "repeated cross-sections are not offered",
-    "attgt_mpdta_unbalanced": "unbalanced panels are refused",
-    "attgt_mpdta_bootstrap_seed": "the multiplier bootstrap is not offered",
-    "attgt_clustered_boot": "the multiplier bootstrap is not offered",
+    "attgt_mpdta_bootstrap_seed": "an estimate takes no multiplier bootstrap; R's draws are its own",
+    "attgt_clustered_boot": "an estimate takes no multiplier bootstrap; R's draws are its own",
 }
 CLUSTERED = "attgt_clustered_analytic_or_error"
 
@@ -102,6 +107,8 @@ def _panel(case: Case, folder: Path | None) -> Panel:
         frame["st"] = frame["countyreal"] // 1000
         if case.data == "mpdta_holes":
             frame = frame[~((frame["countyreal"] % 7 == 0) & (frame["year"] == 2005))]
+        if case.data == "mpdta_rows":
+            frame["countyreal"] = np.arange(len(frame))
         names = {"unit": "countyreal", "time": "year", "outcome": "lemp", "first_treated": "first.treat"}
     frame = frame.rename(columns={names["outcome"]: "y"})
     roles = FrameRoles(
@@ -112,7 +119,7 @@ def _panel(case: Case, folder: Path | None) -> Panel:
         covariates=case.covariates,
         cluster=case.cluster,
         weight=case.weight,
-        balance="drop_unit" if case.drop_unbalanced else "refuse",
+        balance=case.balance,
     )
     return panel_from_frame(frame, roles)
 
@@ -185,13 +192,30 @@ def test_mpdta_agrees_with_r(name: str, numbers: dict[str, Any], reference: Path
     _compare(MPDTA[name], _panel(MPDTA[name], reference), numbers[name])
 
 
+@pytest.mark.parametrize("name", UNEVEN)
+def test_cross_sections_and_gaps_agree_with_r(
+    name: str, numbers: dict[str, Any], reference: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R's doubly robust error has one influence term with the wrong sign (see test_cross_sections); with it, R's."""
+    with_the_sign_of_r(monkeypatch)
+    _compare(UNEVEN[name], _panel(UNEVEN[name], reference), numbers[name])
+
+
+def test_the_sign_moves_the_error_of_the_doubly_robust_average_by_little(
+    numbers: dict[str, Any], reference: Path
+) -> None:
+    case = UNEVEN["attgt_mpdta_rcs"]
+    found = estimate(_panel(case, reference), Ask(options=case.ask_options))
+    assert found.se == pytest.approx(numbers["attgt_mpdta_rcs"]["simple"]["overall_se"], rel=0.01)
+
+
 @pytest.mark.parametrize("name", NOT_OFFERED)
 def test_not_offered(name: str) -> None:
     pytest.skip(NOT_OFFERED[name])
 
 
 def test_every_reference_entry_is_used_or_skipped_with_a_reason(numbers: dict[str, Any]) -> None:
-    assert set(numbers) == {*MPDTA, *STAGGERED, *NOT_OFFERED, CLUSTERED}
+    assert set(numbers) == {*MPDTA, *STAGGERED, *UNEVEN, *NOT_OFFERED, CLUSTERED}
 
 
 def _inside(panel: Panel, options: dict[str, object], cluster: str | None = None) -> tuple[Arranged, tuple[Cell, ...]]:

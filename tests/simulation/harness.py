@@ -146,6 +146,7 @@ def one_start(sample: Sample) -> Mapping[str, Holds]:
     found: dict[str, Holds] = {
         "HC1, rows as independent": not rejects(*rows_as_independent(sample), None),
         "CR1, no factors, normal": holds(plain, None),
+        "CR1, no factors, t(G-1)": holds(plain, clusters - 1.0),
         "CR1 with factors, t(G-1)": holds(usual, clusters - 1.0),
         "CR2, Bell-McCaffrey df": holds(adjusted, cr2_df(fit, codes, contrast)),
         "CR2, Imbens-Kolesar df": holds(adjusted, cr2_df(fit, codes, contrast, "within_clusters")),
@@ -220,6 +221,7 @@ def staggered(design: Staggered, number: int) -> Mapping[str, Holds]:
     usual = cr1(fit, np.repeat(codes, 8), SmallSample(parameters=9, groups="own"))
     return {
         "group-time, influence, normal": not rejects(error, se, None),
+        "group-time, influence, t(G-1)": not rejects(error, se, design.clusters - 1.0),
         "group-time, G/(G-1), t(G-1)": not rejects(error, se * factor, design.clusters - 1.0),
         "group-time, sup-t band, all event times": band_holds(layout, cells, when, codes),
         "two-way fixed effects, CR1, t(G-1)": not rejects(

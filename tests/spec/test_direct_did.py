@@ -199,7 +199,8 @@ def test_units_that_were_always_treated_are_told_of() -> None:
     [
         ({"covariates": "income"}, ["USAGE_BAD_ARGUMENT"], 'Write covariates=["income"]'),
         ({"covariates": 3}, ["USAGE_BAD_ARGUMENT"], "not a list of column names"),
-        ({"panel": False}, ["USAGE_NOT_OFFERED"], "panel = False is not offered"),
+        ({"panel": 1}, ["USAGE_NOT_OFFERED"], "panel = 1 is not offered"),
+        ({"gaps": "zero"}, ["USAGE_NOT_OFFERED"], "gaps = 'zero' is not offered"),
         ({"unit": 7}, ["USAGE_BAD_ARGUMENT"], "not the name of a column"),
         ({"method": "ols"}, ["USAGE_BAD_ARGUMENT"], "did.group_time.method"),
         ({"anticipation": -1, "base_period": "long"}, ["USAGE_BAD_ARGUMENT"] * 2, "did.group_time.base_period"),
@@ -207,7 +208,7 @@ def test_units_that_were_always_treated_are_told_of() -> None:
         ({"outcome": "days", "unit": "skool"}, ["DATA_MISSING_COLUMN"] * 2, "Did you mean 'school'"),
         ({"covariates": ["incomes"], "method": "ols"}, ["USAGE_BAD_ARGUMENT", "DATA_MISSING_COLUMN"], "incomes"),
         (
-            {"panel": False, "covariates": "x", "time": None, "weights": 2},
+            {"panel": "rows", "covariates": "x", "time": None, "weights": 2},
             ["USAGE_NOT_OFFERED", *["USAGE_BAD_ARGUMENT"] * 3],
             "did.group_time.weights",
         ),

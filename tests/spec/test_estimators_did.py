@@ -34,7 +34,7 @@ def test_effect_and_standard_error_by_hand(method: str) -> None:
     assert (found.observed, found.counterfactual, found.baseline) == (17.0, 13.0, 11.0)
     assert (found.counts.treated, found.counts.comparison, found.counts.observations) == (2, 3, 10)
     assert found.statistic == pytest.approx(4.0 / math.sqrt(13.0 / 18.0), rel=1e-14)
-    assert found.df is None
+    assert (found.df, found.conventions["distribution"]) == (4.0, "t")
     assert "few_treated_clusters" in found.notes
 
 
@@ -261,7 +261,22 @@ def test_one_sided_inference() -> None:
     assert one.p_value == pytest.approx((two.p_value or 0.0) / 2)
     assert worse.p_value == pytest.approx(1.0 - (two.p_value or 0.0) / 2)
     assert one.interval is not None
-    assert one.interval.lower == pytest.approx(4.0 - 1.6448536269514722 * math.sqrt(13.0 / 18.0))
+    assert one.interval.lower == pytest.approx(4.0 - 2.1318467863266495 * math.sqrt(13.0 / 18.0))  # t with 4
+
+
+@pytest.mark.parametrize("method", ["did.two_by_two", "did.group_time"])
+def test_intervals_are_on_t_with_clusters_less_one_unless_the_normal_is_asked_for(method: str) -> None:
+    """Five units: 2.776445 (t with 4) or 1.959964. Twelve towns: 11."""
+    se = math.sqrt(13.0 / 18.0)
+    for distribution, critical, df in (("t", 2.7764451051977987, 4.0), ("normal", 1.9599639845400545, None)):
+        found = estimate(small(), Ask(method=method, options={"distribution": distribution}))
+        assert found.interval is not None
+        assert found.interval.upper == pytest.approx(4.0 + critical * se, rel=1e-12)
+        assert (found.df, found.conventions["distribution"], found.conventions["df"]) == (df, distribution, df)
+        assert found.path[-1].interval == found.interval
+    frame = sim_stagg().query("g in (0, 6)").assign(c=lambda f: f["unit"].rank(method="dense").astype(int) % 12)
+    clustered = estimate(staggered(frame, cluster="c"), Ask(method=method, cluster="c"))
+    assert clustered.df == 11.0
 
 
 def test_conventions_say_every_choice() -> None:

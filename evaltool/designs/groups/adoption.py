@@ -26,18 +26,14 @@ Reference implementation and agreed tolerance
 
 from __future__ import annotations
 
-import numpy as np
-import pandas as pd
-
 from evaltool.designs._roster import cohorts_of, design_seal, unit_table
+from evaltool.designs.groups._cohorts import anticipation_of, check_roster, left_out_entries
 from evaltool.errors import DataError, Fault, Place
 from evaltool.records.base import Record
 from evaltool.records.design import Design, DesignSummary
-from evaltool.records.ledger import Ledger, LedgerEntry, LedgerReason
-from evaltool.records.panel import Panel
+from evaltool.records.ledger import Ledger
 from evaltool.records.plugins import DesignPlugin, DesignRequest
 
-MEMBERS = 1000
 NAME = "groups.adoption"
 COMPARISONS = {
     "did.two_by_two": "never_treated",
@@ -68,12 +64,12 @@ def build(request: DesignRequest) -> Design:
     start = units["first_treated"].to_numpy(dtype=float)
     first = float(panel.periods[0])
     always = start <= first
-    no_base = ~always & (start <= first + _anticipation(request))
+    no_base = ~always & (start <= first + anticipation_of(request))
     roster = units.loc[~(always | no_base)].reset_index(drop=True)
-    _check(panel, roster)
+    check_roster(panel, roster)
     ledger = Ledger().plus(
-        *_entries(units, always, "always_treated", "treated from the first period on"),
-        *_entries(units, no_base, "no_base_period", "no period before the anticipation window"),
+        *left_out_entries(units, always, "always_treated", "treated from the first period on"),
+        *left_out_entries(units, no_base, "no_base_period", "no period before the anticipation window"),
     )
     summary = DesignSummary(
         method=NAME,
@@ -87,61 +83,12 @@ def build(request: DesignRequest) -> Design:
     return Design(summary=summary, roster=roster, ledger=ledger)
 
 
-def _anticipation(request: DesignRequest) -> int:
-    """Anticipation as the plan's estimator states it."""
-    value = request.plan.estimator.options.get("anticipation", 0)
-    return int(value) if isinstance(value, int) else 0
-
-
 def _comparison(request: DesignRequest) -> str:
     """Key of the comparison group, as the plan's estimator states it or by its default."""
     stated = request.plan.estimator.options.get("control_group")
     if isinstance(stated, str):
         return stated
     return COMPARISONS.get(request.plan.estimator.method, "not_yet_treated")
-
-
-def _check(panel: Panel, roster: pd.DataFrame) -> None:
-    """Refuse a roster in which nothing can be compared."""
-    start = roster["first_treated"].to_numpy(dtype=float)
-    last = float(panel.periods[-1])
-    treated = start[start <= last]
-    if treated.size == 0:
-        cause = "Nobody starts within the data after having been seen untreated."
-    elif np.unique(np.minimum(start, last + 1.0)).size == 1:
-        cause = (
-            f"Everybody starts in the same period ({panel.label(int(treated[0]))}): there is nobody to compare with."
-        )
-    else:
-        return
-    raise DataError(
-        Fault(
-            code="DATA_NOTHING_TO_COMPARE",
-            cause=cause,
-            fix="Include periods before the start, and units that start later or never.",
-            place=Place(key="data.column"),
-        )
-    )
-
-
-def _entries(
-    units: pd.DataFrame, left_out: np.ndarray[tuple[int], np.dtype[np.bool_]], reason: LedgerReason, detail: str
-) -> tuple[LedgerEntry, ...]:
-    """One ledger entry for the units left out for one reason, or none."""
-    members = [str(unit) for unit in units.loc[left_out, "unit"]]
-    if not members:
-        return ()
-    return (
-        LedgerEntry(
-            stage="design",
-            reason=reason,
-            what="unit",
-            arm="treated",
-            count=len(members),
-            detail=detail,
-            members=tuple(members[:MEMBERS]),
-        ),
-    )
 
 
 PLUGIN = DesignPlugin(name=NAME, title="Cohorts by first treated period", options=AdoptionOptions, build=build)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.numerics.group_time import NEVER, Layout
+from evaltool.numerics.uneven_cells import Bools, Sampling
 from evaltool.records.panel import FloatArray, IntArray, Panel
 from evaltool.records.plugins import EstimationRequest
 
 SHOWN = 5
 """How many units a message names."""
+Rule = Literal["balanced", "pairs", "rows", "cross_sections"]
+"""What to do where a unit lacks a period: refuse, difference the units seen in both of two periods, take rows as drawn
+anew in each period; or the data are cross-sections to begin with."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,12 +52,15 @@ def panel_of(request: EstimationRequest) -> Panel:
     return request.panel
 
 
-def arrange(request: EstimationRequest, anticipation: int, covariates: tuple[str, ...]) -> Arranged:
+def arrange(
+    request: EstimationRequest, anticipation: int, covariates: tuple[str, ...], rule: Rule = "balanced"
+) -> Arranged:
     """The panel's units that the design kept, as arrays.
 
     A unit that starts after the last period (plus anticipation) is never treated within the data; one that starts
-    before it was ever seen untreated is left out, and its outcomes are not read. Raises RunError:
-    RUN_UNBALANCED_PANEL, RUN_UNKNOWN_COVARIATE, RUN_NO_CLUSTER_COLUMN, RUN_CLUSTER_VARIES, RUN_NOBODY_TREATED.
+    before it was ever seen untreated is left out, and its outcomes are not read (in ``cross_sections`` where its whole
+    cohort was not). ``rule`` says what to do where a unit lacks a period. Raises RunError: RUN_UNBALANCED_PANEL,
+    RUN_REPEATED_ROWS, RUN_UNKNOWN_COVARIATE, RUN_NO_CLUSTER_COLUMN, RUN_CLUSTER_VARIES, RUN_NOBODY_TREATED.
     """
     panel = panel_of(request)
     frame = panel.frame
@@ -60,30 +68,30 @@ def arrange(request: EstimationRequest, anticipation: int, covariates: tuple[str
         kept = frame["unit"].isin(request.design.roster["unit"])
         frame = frame if bool(kept.all()) else frame.loc[kept]
     periods = np.unique(frame["period"].to_numpy(dtype=np.int64))
-    units = _balanced_units(frame, periods)
-    size = periods.shape[0]
-    start = frame["first_treated"].to_numpy(dtype=np.float64)[::size].copy()
+    grid = _grid(frame, periods, rule)
+    start = frame["first_treated"].to_numpy(dtype=np.float64)[grid.first].copy()
     start[start > periods[-1] + anticipation] = NEVER
-    seen_untreated = start > periods[0] + anticipation
+    seen_untreated = start > grid.earliest + anticipation
     order = np.argsort(start, kind="stable")
     order = order[seen_untreated[order]]
     if not bool(np.any(np.isfinite(start[order]))):
         raise nobody_treated(bool(np.any(np.isfinite(start))))
     starts, counts = np.unique(start[order], return_counts=True)
-    weights = frame["weight"].to_numpy(dtype=np.float64)[::size] if "weight" in frame else np.ones(units.shape[0])
-    outcome = frame[f"y.{request.outcome.id}"].to_numpy(dtype=np.float64).reshape(-1, size)
+    weights = frame["weight"].to_numpy(dtype=np.float64)[grid.first] if "weight" in frame else np.ones(start.shape[0])
     layout = Layout(
-        outcome=outcome[order],
+        outcome=grid.spread(frame[f"y.{request.outcome.id}"])[order],
         weights=weights[order],
         starts=tuple(float(g) for g in starts),
         offsets=(0, *(int(c) for c in np.cumsum(counts))),
         periods=tuple(int(p) for p in periods),
-        covariates=_covariates(frame, covariates, order, size),
+        covariates=_covariates(frame, covariates, order, grid),
         names=covariates,
+        sampling=grid.sampling,
+        ids=frame["unit"].to_numpy(dtype=object)[grid.first][order],
     )
     return Arranged(
         layout=layout,
-        clusters=_clusters(request, frame, order, size),
+        clusters=_clusters(request, frame, order, grid),
         weighted=bool(np.ptp(weights[order]) > 0.0),
         without_base=int(np.sum(~seen_untreated)),
         labels=tuple(panel.label(int(p)) for p in periods),
@@ -91,23 +99,110 @@ def arrange(request: EstimationRequest, anticipation: int, covariates: tuple[str
     )
 
 
-def _balanced_units(frame: pd.DataFrame, periods: IntArray) -> pd.Series[int] | pd.Series[str]:
-    """One row per unit. Raises RunError (RUN_UNBALANCED_PANEL) when a unit lacks a period."""
-    rows = frame.groupby("unit", sort=False)["period"].size()
-    short = rows.index[rows.to_numpy() != periods.shape[0]]
-    if len(short):
-        named = ", ".join(str(u) for u in short[:SHOWN])
-        raise RunError(
-            Fault(
-                code="RUN_UNBALANCED_PANEL",
-                cause=f"{len(short)} of {len(rows)} units are not observed in all {periods.shape[0]} periods "
-                f"({named}{', …' if len(short) > SHOWN else ''}).",
-                fix='State balance = "drop_unit" in [data] to leave those units out (they are counted in the ledger), '
-                "or complete the data.",
-                place=Place(key="data.balance"),
-            )
+def arrange_treated(request: EstimationRequest) -> tuple[Arranged, Bools]:
+    """The panel's units in one cohort, in canonical order, and who is treated when (units, periods).
+
+    Raises RunError: RUN_UNBALANCED_PANEL, RUN_REPEATED_ROWS, RUN_NO_CLUSTER_COLUMN, RUN_CLUSTER_VARIES.
+    """
+    panel = panel_of(request)
+    frame = panel.frame
+    if request.design.roster is not None:
+        kept = frame["unit"].isin(request.design.roster["unit"])
+        frame = frame if bool(kept.all()) else frame.loc[kept]
+    periods = np.unique(frame["period"].to_numpy(dtype=np.int64))
+    grid = _grid(frame, periods, "balanced")
+    units = grid.first.shape[0]
+    order = np.arange(units, dtype=np.int64)
+    weights = frame["weight"].to_numpy(dtype=np.float64)[grid.first] if "weight" in frame else np.ones(units)
+    layout = Layout(
+        outcome=grid.spread(frame[f"y.{request.outcome.id}"]),
+        weights=weights,
+        starts=(NEVER,),
+        offsets=(0, units),
+        periods=tuple(int(p) for p in periods),
+        covariates=None,
+        names=(),
+    )
+    arranged = Arranged(
+        layout=layout,
+        clusters=_clusters(request, frame, order, grid),
+        weighted=bool(np.ptp(weights) > 0.0),
+        without_base=0,
+        labels=tuple(panel.label(int(p)) for p in periods),
+        rank=order,
+    )
+    treated: Bools = frame["treated"].to_numpy(dtype=np.bool_).reshape((-1, periods.shape[0]))
+    return arranged, treated
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    """``first`` (units,) row of each unit, its ``earliest`` period seen, ``place`` (rows,) in units times periods."""
+
+    first: IntArray
+    earliest: FloatArray
+    place: IntArray
+    periods: int
+    sampling: Sampling
+
+    def spread(self, column: pd.Series[float]) -> FloatArray:
+        """(units, periods) values, NaN where a unit was not seen."""
+        values: FloatArray = np.asarray(column, dtype=np.float64)
+        if self.sampling == "balanced":
+            return values.reshape((-1, self.periods))
+        found = np.full(self.first.shape[0] * self.periods, np.nan)
+        found[self.place] = values
+        shaped: FloatArray = found.reshape(-1, self.periods)
+        return shaped
+
+
+def _grid(frame: pd.DataFrame, periods: IntArray, rule: Rule) -> _Grid:
+    """The grid of units by periods. Raises RunError (RUN_UNBALANCED_PANEL, RUN_REPEATED_ROWS)."""
+    unit = pd.factorize(frame["unit"])[0].astype(np.int64)
+    time = frame["period"].to_numpy(dtype=np.int64)
+    first = np.flatnonzero(np.diff(unit, prepend=-1)).astype(np.int64)
+    size = periods.shape[0]
+    place = unit * size + np.searchsorted(periods, time)
+    if bool(np.any(np.diff(place) <= 0)):
+        raise repeated_rows()
+    whole = place.shape[0] == first.shape[0] * size
+    if not whole and rule == "balanced":
+        raise _unbalanced(frame, first, size)
+    gaps: Sampling = "balanced" if whole else "rows" if rule == "rows" else "pairs"
+    sampling: Sampling = "rows" if rule == "cross_sections" else gaps
+    earliest = (
+        np.full(first.shape[0], float(periods[0])) if rule == "cross_sections" else time[first].astype(np.float64)
+    )
+    return _Grid(first, earliest, place, size, sampling)
+
+
+def repeated_rows() -> RunError:
+    """The refusal of rows that are not sorted or repeat a unit and period: a panel made by hand."""
+    return RunError(
+        Fault(
+            code="RUN_REPEATED_ROWS",
+            cause="The panel holds a unit and period twice, or its rows are not sorted.",
+            fix="Make the panel with read_panel or panel_from_frame.",
+            place=Place(key="data.source"),
         )
-    return rows
+    )
+
+
+def _unbalanced(frame: pd.DataFrame, first: IntArray, size: int) -> RunError:
+    """The refusal of gaps without a rule."""
+    rows = np.diff(np.append(first, len(frame)))
+    short = frame["unit"].to_numpy()[first[rows != size]]
+    named = ", ".join(str(u) for u in short[:SHOWN])
+    return RunError(
+        Fault(
+            code="RUN_UNBALANCED_PANEL",
+            cause=f"{len(short)} of {len(first)} units are not observed in all {size} periods "
+            f"({named}{', …' if len(short) > SHOWN else ''}).",
+            fix='State balance = "drop_unit" in [data] to leave those units out (they are counted in the ledger), '
+            "complete the data, or use a method with a rule for gaps and state it.",
+            place=Place(key="data.balance"),
+        )
+    )
 
 
 def nobody_treated(always: bool) -> RunError:
@@ -145,12 +240,12 @@ def check_covariates(frame: pd.DataFrame, names: tuple[str, ...]) -> None:
         )
 
 
-def _covariates(frame: pd.DataFrame, names: tuple[str, ...], order: IntArray, size: int) -> FloatArray | None:
+def _covariates(frame: pd.DataFrame, names: tuple[str, ...], order: IntArray, grid: _Grid) -> FloatArray | None:
     """(units, periods, k) covariate values, or None. Raises RunError (RUN_UNKNOWN_COVARIATE) naming all unknown."""
     check_covariates(frame, names)
     if not names:
         return None
-    values = np.stack([frame[f"x.{name}"].to_numpy(dtype=np.float64).reshape(-1, size) for name in names], axis=2)
+    values = np.stack([grid.spread(frame[f"x.{name}"]) for name in names], axis=2)
     return values[order]
 
 
@@ -188,7 +283,7 @@ def cluster_codes(request: EstimationRequest, frame: pd.DataFrame) -> IntArray |
     return codes
 
 
-def _clusters(request: EstimationRequest, frame: pd.DataFrame, order: IntArray, size: int) -> IntArray | None:
+def _clusters(request: EstimationRequest, frame: pd.DataFrame, order: IntArray, grid: _Grid) -> IntArray | None:
     """(units,) cluster codes in the order of the layout; None when the unit is the cluster. Raises RunError."""
     codes = cluster_codes(request, frame)
-    return None if codes is None else np.unique(codes[::size][order], return_inverse=True)[1].astype(np.int64)
+    return None if codes is None else np.unique(codes[grid.first][order], return_inverse=True)[1].astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,14 +21,27 @@ from evaltool.estimators.did._layout import Arranged
 from evaltool.estimators.did._window import window_convention
 from evaltool.numerics.group_time import NEVER, Cell, Combination, equally, influence_of, value_of
 from evaltool.numerics.inference import InferenceRule, influence_covariance, influence_se
+from evaltool.numerics.uneven_cells import Bools
 from evaltool.records.estimate import AbsentReason, Counts, Element, Estimate, Relative, SeriesPoint
-from evaltool.records.panel import FloatArray
+from evaltool.records.panel import FloatArray, IntArray
 from evaltool.records.plugins import EstimationRequest
 
 FEW_TREATED = 5
 """Below this many treated clusters an analytic standard error is not to be relied on (Ferman & Pinto 2019)."""
 NOISE = 1e-13
 """A standard error below this share of the outcome's size is rounding, not variation."""
+Distribution = Literal["t", "normal"]
+"""``t``: Student's with one degree of freedom less than there are clusters (units, where none are named)."""
+
+
+def degrees_of_freedom(distribution: Distribution, clusters: int) -> float | None:
+    """G − 1 for G clusters; None for the normal distribution, and where one cluster leaves none."""
+    return clusters - 1.0 if distribution == "t" and clusters > 1 else None
+
+
+def one_role(_place: int) -> int:
+    """Everybody compared with is one group."""
+    return 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +53,9 @@ class Body:
     aggregates: Aggregates
     conventions: dict[str, bool | int | float | str | None]
     notes: tuple[str, ...]
+    distribution: Distribution = "t"
+    role: Callable[[int], int] = one_role
+    """Which group a cohort belongs to by its place among those a cell compares with: each needs two clusters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,14 +82,17 @@ class _Spread:
 
     def se(self, combination: Combination, influence: FloatArray) -> tuple[float | None, AbsentReason | None]:
         """The standard error, or why there is none."""
-        treated, comparison = arms(self.body, combination)
         clusters = self.body.arranged.clusters
-        ids = np.arange(treated.shape[0]) if clusters is None else clusters
-        sizes = [np.unique(ids[arm]).shape[0] for arm in (treated, comparison)]
+        sizes = [clusters_in(group, clusters) for group in _groups(self.body, combination)]
         if min(sizes) == 1:
             return None, "ONE_UNIT_PER_ARM" if max(sizes) == 1 else "TOO_FEW_CLUSTERS"
         se = influence_se(influence, clusters)
         return (se, None) if se > self.floor else (None, "NO_VARIATION")
+
+
+def clusters_in(group: Bools, clusters: IntArray | None) -> int:
+    """Number of clusters (units, without clusters) of those in a group (units,)."""
+    return int(np.count_nonzero(group if clusters is None else np.bincount(clusters[group])))
 
 
 def arms(body: Body, combination: Combination) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], ...]:
@@ -81,18 +101,45 @@ def arms(body: Body, combination: Combination) -> tuple[np.ndarray[tuple[int], n
     treated, comparison = np.zeros(layout.units, dtype=bool), np.zeros(layout.units, dtype=bool)
     for k in np.flatnonzero(combination.weights):
         cell = body.cells[k]
-        treated[layout.slice_of(cell.cohort)] = True
-        for cohort in cell.comparison:
-            comparison[layout.slice_of(cohort)] = True
+        at = 0
+        for cohort in (cell.cohort, *cell.comparison):
+            rows = layout.slice_of(cohort)
+            arm = treated if cohort == cell.cohort else comparison
+            arm[rows] |= True if cell.used is None else cell.used[at : at + rows.stop - rows.start]
+            at += rows.stop - rows.start
     return treated, comparison
+
+
+def _groups(body: Body, combination: Combination) -> list[Bools]:
+    """(units,) who is in each group whose mean is compared: the treated, and each role of the others.
+
+    Cross-sections have each of them twice, in the period and in its base.
+    """
+    layout = body.arranged.layout
+    found: dict[tuple[int, bool], Bools] = {}
+    for k in np.flatnonzero(combination.weights):
+        cell, at = body.cells[k], 0
+        for place, cohort in enumerate((cell.cohort, *cell.comparison)):
+            rows = layout.slice_of(cohort)
+            size = rows.stop - rows.start
+            own = np.ones(size, dtype=bool) if cell.used is None else cell.used[at : at + size]
+            for before in (False, True) if layout.sampling == "rows" else (False,):
+                period = cell.base if before else cell.period
+                seen = np.isfinite(layout.outcome[rows, period]) if layout.sampling == "rows" else True
+                key = (body.role(place - 1) + 1 if place else 0, before)
+                found.setdefault(key, np.zeros(layout.units, dtype=bool))[rows] |= own & seen
+            at += size
+    return list(found.values())
 
 
 def finish(request: EstimationRequest, method: str, headline: Headline, body: Body) -> Estimate:
     """The estimate. Raises RunError (RUN_ZERO_DENOMINATOR) when a relative effect was agreed and cannot be formed."""
     main = headline.basis or body
     cells = main.cells
-    rule = inference_rule(request)
-    floor = NOISE * float(np.max(np.abs(body.arranged.layout.outcome)))
+    counts = _counts(main, headline.combination)
+    df = degrees_of_freedom(body.distribution, counts.clusters or 0)
+    rule = inference_rule(request, df=df)
+    floor = NOISE * float(np.nanmax(np.abs(body.arranged.layout.outcome)))
     spread = _Spread(main, rule, floor)
     combination = headline.combination
     influence = spread.influence(combination)
@@ -100,7 +147,6 @@ def finish(request: EstimationRequest, method: str, headline: Headline, body: Bo
     se, absent = spread.se(combination, influence)
     interval, p_value = interval_and_p(att, se, rule)
     observed = value_of(cells, combination, "observed")
-    counts = _counts(main, combination)
     few = counts.treated_clusters is not None and counts.treated_clusters < FEW_TREATED
     by_cell = _Spread(body, rule, floor)
     path, covariance = _path(by_cell)
@@ -113,6 +159,7 @@ def finish(request: EstimationRequest, method: str, headline: Headline, body: Bo
         att=att,
         se=se,
         absent=absent,
+        df=df,
         interval=interval,
         p_value=p_value,
         statistic=statistic_of(att, se),
@@ -139,16 +186,15 @@ def _counts(body: Body, combination: Combination) -> Counts:
     treated, comparison = arms(body, combination)
     only = comparison & ~treated
     clusters = body.arranged.clusters
-    ids = np.arange(layout.units) if clusters is None else clusters
     weighted = body.arranged.weighted
     return Counts(
         treated=int(np.sum(treated)),
         comparison=int(np.sum(only)),
-        observations=layout.units * len(layout.periods),
+        observations=int(np.sum(np.isfinite(layout.outcome))),
         treated_weight=float(np.sum(layout.weights[treated])) if weighted else None,
         comparison_weight=float(np.sum(layout.weights[only])) if weighted else None,
-        clusters=int(np.unique(ids).shape[0]),
-        treated_clusters=int(np.unique(ids[treated]).shape[0]),
+        clusters=clusters_in(np.ones(layout.units, dtype=bool), clusters),
+        treated_clusters=clusters_in(treated, clusters),
     )
 
 
@@ -228,7 +274,7 @@ def _cell_elements(spread: _Spread, headline: Combination | None) -> tuple[Eleme
         reference = cell.influence is None
         se = None if reference else spread.se(alone, spread.influence(alone))[0]
         interval, p_value = interval_and_p(cell.att, se, spread.rule)
-        rows = layout.slice_of(cell.cohort)
+        treated, comparison = arms(body, alone)
         found.append(
             Element(
                 kind="cell",
@@ -239,8 +285,8 @@ def _cell_elements(spread: _Spread, headline: Combination | None) -> tuple[Eleme
                 se=se,
                 interval=interval,
                 p_value=p_value,
-                n_treated=rows.stop - rows.start,
-                n_comparison=sum(layout.offsets[c + 1] - layout.offsets[c] for c in cell.comparison),
+                n_treated=int(np.sum(treated)),
+                n_comparison=int(np.sum(comparison)),
                 reference=reference,
                 weight=None if headline is None else float(headline.weights[k]),
             )
@@ -255,12 +301,16 @@ def _series(arranged: Arranged) -> tuple[SeriesPoint, ...]:
     points = []
     for cohort, start in enumerate(layout.starts):
         rows = layout.slice_of(cohort)
-        w = layout.weights[rows]
-        means = (w @ layout.outcome[rows]) / float(np.sum(w))
+        w, y = layout.weights[rows], layout.outcome[rows]
+        seen = np.isfinite(y)
+        units = np.sum(seen, axis=0)
+        mass = np.where(units == y.shape[0], float(np.sum(w)), w @ seen)
+        means = (w @ np.where(seen, y, 0.0)) / np.where(units > 0, mass, 1.0)
         arm = "comparison" if start == NEVER else labels.get(int(start), str(int(start)))
         points += [
-            SeriesPoint(arm=arm, period=p, label=labels[p], mean=float(m), units=rows.stop - rows.start)
-            for p, m in zip(layout.periods, means, strict=True)
+            SeriesPoint(arm=arm, period=p, label=labels[p], mean=float(m), units=int(n))
+            for p, m, n in zip(layout.periods, means, units, strict=True)
+            if n
         ]
     return tuple(points)
 
@@ -269,15 +319,18 @@ def _inference_conventions(
     request: EstimationRequest, body: Body, counts: Counts
 ) -> dict[str, bool | int | float | str | None]:
     """How the standard error and the interval were made."""
+    df = degrees_of_freedom(body.distribution, counts.clusters or 0)
     return {
         "se": "influence function, sqrt(sum of squared cluster sums) / n",
         "cluster": request.inference.cluster or "unit",
         "clusters": counts.clusters,
         "small_sample_factor": "none",
-        "distribution": "normal",
+        "distribution": "normal" if df is None else "t",
+        "df": df,
         "interval": sides_convention(request),
         "weights": "unit weights" if body.arranged.weighted else "equal",
         "units": body.arranged.layout.units,
+        "balanced": body.arranged.layout.sampling == "balanced",
         "periods": len(body.arranged.layout.periods),
         **window_convention(request),
     }

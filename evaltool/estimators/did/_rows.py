@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evaltool.errors import Fault, Place, RunError
-from evaltool.estimators.did._layout import check_covariates, cluster_codes, nobody_treated, panel_of
+from evaltool.estimators.did._layout import check_covariates, cluster_codes, nobody_treated, panel_of, repeated_rows
 from evaltool.numerics.group_time import NEVER
 from evaltool.records.panel import FloatArray, IntArray
 from evaltool.records.plugins import EstimationRequest
@@ -169,14 +169,7 @@ def _check_keys(unit: IntArray, period: IntArray) -> None:
     """Refuse rows that are not sorted or repeat a unit and period: a panel made by hand."""
     step = np.diff(unit) * (int(period.max()) + 1) + np.diff(period)
     if bool(np.any(step <= 0)):
-        raise RunError(
-            Fault(
-                code="RUN_REPEATED_ROWS",
-                cause="The panel holds a unit and period twice, or its rows are not sorted.",
-                fix="Make the panel with read_panel or panel_from_frame.",
-                place=Place(key="data.source"),
-            )
-        )
+        raise repeated_rows()
 
 
 def restrict(rows: Rows, kept: BoolArray, never: float | None = None) -> Rows:

@@ -14,7 +14,7 @@ import statsmodels.api as sm
 from linearmodels.iv import IV2SLS
 
 from evaltool.errors import Fault, RunError
-from evaltool.estimators.did._layout import panel_of
+from evaltool.estimators.did._layout import Rule, panel_of
 from evaltool.numerics.group_time import Choices
 from evaltool.numerics.two_period import NO_OVERLAP, TRIM
 from evaltool.records.estimate import SecondOpinion
@@ -49,16 +49,28 @@ def inside(table: pd.DataFrame, request: EstimationRequest) -> pd.DataFrame:
     return table[(table["period"] - table["start"]).between(first, last)]
 
 
-def group_time_again(request: EstimationRequest, choices: Choices, covariates: tuple[str, ...]) -> SecondOpinion:
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How gaps are treated, and for how many periods after its start a cohort must be seen."""
+
+    rule: Rule = "balanced"
+    balance: int | None = None
+
+
+def group_time_again(
+    request: EstimationRequest, choices: Choices, covariates: tuple[str, ...], how: Again
+) -> SecondOpinion:
     """The headline aggregate from two-period regressions. Raises RunError when no cell can be formed."""
     frame = long_frame(request)
-    last = frame["period"].max()
+    first, last = frame["period"].min(), frame["period"].max()
     frame.loc[frame["start"] > last + choices.anticipation, "start"] = np.inf
+    if how.rule in {"pairs", "rows"}:
+        untouched = frame["period"] + choices.anticipation < frame["start"]
+        frame = frame[untouched.groupby(frame["unit"]).transform("any")]
+    people = frame.drop_duplicates("unit").groupby("start")["w"].sum()
     cells = []
-    for start in sorted(g for g in frame["start"].unique() if np.isfinite(g)):
+    for start in sorted(g for g in frame["start"].unique() if np.isfinite(g) and g > first + choices.anticipation):
         before = [p for p in sorted(frame["period"].unique()) if p + choices.anticipation < start]
-        if not before:
-            continue
         for period in sorted(p for p in frame["period"].unique() if p >= start):
             pair = frame[frame["period"].isin([before[-1], period])]
             own = pair["start"] == start
@@ -66,12 +78,11 @@ def group_time_again(request: EstimationRequest, choices: Choices, covariates: t
                 other = np.isinf(pair["start"])
             else:
                 other = (pair["start"] > period + choices.anticipation) & ~own
-            if not bool(other.any()):
-                continue
-            both = pair[own | other]
-            pieces = TwoByTwo(both, both["start"] == start, both["period"] == period, covariates)
-            share = float(frame.loc[(frame["start"] == start) & (frame["period"] == period), "w"].sum())
-            cells.append((start, period, share, pieces.effect(choices.method)))
+            effect = _cell_again(pair[own | other], (start, period), choices.method, covariates, how.rule)
+            if effect is not None:
+                cells.append((start, period, float(people[start]), effect))
+    if how.balance is not None:
+        cells = [c for c in cells if last - c[0] >= how.balance and c[1] - c[0] <= how.balance]
     if not cells:
         raise RunError(
             Fault(code="RUN_NO_COMPARISON", cause="The second computation found no cell.", fix="See the first.")
@@ -79,9 +90,23 @@ def group_time_again(request: EstimationRequest, choices: Choices, covariates: t
     table = inside(pd.DataFrame(cells, columns=["start", "period", "share", "att"]), request)
     route = "statsmodels" if covariates else "linearmodels"
     return SecondOpinion(
-        value=_average(table, request.estimand.aggregation),
+        value=average_of_cells(table, request.estimand.aggregation),
         by=f"{route} on each pair of periods, averaged with pandas",
     )
+
+
+def _cell_again(
+    pair: pd.DataFrame, cell: tuple[float, int], method: str, covariates: tuple[str, ...], rule: Rule
+) -> float | None:
+    """The effect of one pair of periods; None where one side is not seen."""
+    if rule == "pairs":
+        pair = pair[pair.groupby("unit")["period"].transform("size") == 2]  # noqa: PLR2004 - both periods
+    treated, after = pair["start"] == cell[0], pair["period"] == cell[1]
+    if any(not bool((d & t).any()) for d in (treated, ~treated) for t in (after, ~after)):
+        return None
+    if rule in {"rows", "cross_sections"}:
+        return cross_sections_again(pair, treated, after, covariates, method)
+    return TwoByTwo(pair, treated, after, covariates).effect(method)
 
 
 def two_by_two_again(
@@ -103,7 +128,22 @@ def two_by_two_again(
     return SecondOpinion(value=pieces.effect(method), by=f"{route} on units collapsed to before and after")
 
 
-def _average(table: pd.DataFrame, kind: str) -> float:
+def two_by_two_of_rows(
+    request: EstimationRequest, anticipation: int, method: str, covariates: tuple[str, ...]
+) -> SecondOpinion:
+    """The effect of one common start from cross-sections: the mean of each treated period's effect against the base."""
+    frame = long_frame(request)
+    start = frame.loc[frame["start"] <= frame["period"].max(), "start"].min()
+    frame = frame[(frame["start"] == start) | (frame["start"] > frame["period"].max() + anticipation)]
+    base = frame.loc[frame["period"] + anticipation < start, "period"].max()
+    after = sorted(p for p in frame["period"].unique() if p >= start)
+    pairs = [(period, frame[frame["period"].isin([base, period])]) for period in after]
+    found = [_cell_again(pair, (start, period), method, covariates, "cross_sections") for period, pair in pairs]
+    known = [value for value in found if value is not None]
+    return SecondOpinion(value=float(np.mean(known)), by="statsmodels on the rows of each pair of periods")
+
+
+def average_of_cells(table: pd.DataFrame, kind: str) -> float:
     """The aggregate of a table of treated cells."""
     table = table.assign(event=table["period"] - table["start"], product=table["att"] * table["share"])
     if kind == "group":
@@ -157,6 +197,37 @@ class TwoByTwo:
         rest = change - fitted
         mine = float(np.average(rest[treated], weights=weights[treated]))
         return mine if method == "reg" else mine - float(np.average(rest[~treated], weights=odds[~treated]))
+
+
+def cross_sections_again(
+    rows: pd.DataFrame, treated: pd.Series[bool], after: pd.Series[bool], covariates: tuple[str, ...], method: str
+) -> float:
+    """The ATT of two cross-sections from statsmodels fits on the rows (Sant'Anna & Zhao 2020, eq. 2.2, 2.9, 4.1)."""
+    d, t = treated.to_numpy(dtype=bool), after.to_numpy(dtype=bool)
+    y, w = rows["y"].to_numpy(dtype=float), rows["w"].to_numpy(dtype=float)
+    if not covariates:
+        x = np.column_stack([np.ones(len(rows)), d, t, d & t]).astype(float)
+        return float(sm.WLS(y, x, weights=w).fit().params[3])
+    x = sm.add_constant(rows[[f"x.{name}" for name in covariates]].to_numpy(dtype=float))
+
+    def fitted(own: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> FloatArray:
+        found: FloatArray = sm.WLS(y[own], x[own], weights=w[own]).fit().predict(x)
+        return found
+
+    def change(values: FloatArray, weights: FloatArray) -> float:
+        return float(np.average(values[t], weights=weights[t]) - np.average(values[~t], weights=weights[~t]))
+
+    mine = np.where(d, w, 0.0)
+    if method == "ipw":
+        return change(y, mine) - change(y, _odds(x, d, w))
+    late, early = fitted(~d & t), fitted(~d & ~t)
+    if method == "reg":
+        return change(y, mine) - float(np.average(late - early, weights=mine))
+    rest = y - np.where(t, late, early)
+    gain, level = fitted(d & t) - late, fitted(d & ~t) - early
+    local = np.average(gain, weights=mine) - np.average(gain[t], weights=mine[t])
+    local -= np.average(level, weights=mine) - np.average(level[~t], weights=mine[~t])
+    return change(rest, mine) - change(rest, _odds(x, d, w)) + float(local)
 
 
 def _odds(x: FloatArray, treated: np.ndarray[tuple[int], np.dtype[np.bool_]], weights: FloatArray) -> FloatArray:

@@ -12,26 +12,32 @@ Equation as implemented
     never-treated, or everybody with G > max(t, b) + anticipation other than cohort g. With covariates (their value in
     the earlier of the two periods, as R did takes it): outcome regression, normalised inverse probability weighting
     or the doubly robust combination with a maximum likelihood logit and least squares. Comparison units with a score
-    of 0.995 or more weigh nothing (counted in the conventions); a score of 0.999 or more is refused.
+    of 0.995 or more weigh nothing (counted in the conventions); a score of 0.999 or more is refused. Repeated
+    cross-sections (``sampling``): the four means of cohort by period, or their adjusted forms, each row with its own
+    covariates. Units that lack periods (``gaps``): ``pairs`` differences those seen in both periods of a cell, ``rows``
+    takes the rows of both periods as cross-sections; influence values are summed within units either way.
 
 Uncertainty
     Influence functions, the estimation of regression, score and cohort weights included; se = sqrt(Σ psi²) / n; with
-    clusters psi is summed within clusters first. No G/(G − 1) factor, normal critical values. The relative effect
-    uses the delta method with the influence values of its denominator.
+    clusters psi is summed within clusters first. No G/(G − 1) factor, as in R did. Intervals and tests on t(G − 1), G
+    the number of clusters (units, where none are named); ``distribution = "normal"`` is R did's, whose intervals hold
+    in 92 per cent with 12 clusters. The relative effect uses the delta method with the influence values of its
+    denominator.
 
 Assumptions
     Parallel trends with respect to C (conditional on covariates where given), no anticipation beyond the stated
     periods, no spill-over, overlap where a score is fitted, treatment is never switched off.
 
 Refuses when
-    The panel is not balanced; nobody starts within the data; nobody can be compared with; covariates are unknown,
-    collinear or separate the groups; the cluster changes within a unit or is not in the data; a relative effect has a
-    denominator that is not positive.
+    A unit lacks a period and no rule for gaps is stated; nobody starts within the data; nobody can be compared with;
+    covariates are unknown, collinear or separate the groups; the cluster changes within a unit or is not in the data;
+    ``balance`` goes with another aggregation than ``dynamic``; a relative effect has a denominator that is not
+    positive.
 
 Source
     Callaway & Sant'Anna 2021 (Journal of Econometrics 225), theorem 1 and equations 2.4–2.6 (cells), table 1 and
     section 3 (aggregates), theorem 2 and corollary 1 (influence functions). Sant'Anna & Zhao 2020 (Journal of
-    Econometrics 219), equations 2.2, 2.6, 3.1 and 4.1.
+    Econometrics 219), equations 2.2, 2.6, 3.1 and 4.1; 2.9 for repeated cross-sections.
 
 Reference implementation and agreed tolerance
     R did 2.5.1 with DRDID 1.2.3: effects and standard errors of every cell and aggregate to 1e-10 without covariates
@@ -49,11 +55,11 @@ from pydantic import Field
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.did._aggregate import Aggregates, aggregate, treated_events
-from evaltool.estimators.did._layout import Arranged, arrange
-from evaltool.estimators.did._result import Body, Headline, finish
-from evaltool.estimators.did._second_opinion import group_time_again
+from evaltool.estimators.did._layout import Arranged, Rule, arrange
+from evaltool.estimators.did._result import Body, Distribution, Headline, finish
+from evaltool.estimators.did._second_opinion import Again, group_time_again
 from evaltool.estimators.did._window import check_window
-from evaltool.numerics.group_time import NEVER, Cell, Choices, all_cells, missing_cells
+from evaltool.numerics.group_time import NEVER, Cell, Choices, Layout, all_cells, missing_cells
 from evaltool.records.base import Record
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
@@ -67,6 +73,16 @@ class GroupTimeOptions(Record):
     anticipation: int = Field(default=0, ge=0)
     method: Literal["reg", "ipw", "dr"] = "dr"
     covariates: tuple[str, ...] = ()
+    sampling: Literal["panel", "repeated_cross_sections"] = "panel"
+    """Whether units are followed, or drawn anew in every period."""
+    gaps: Literal["refuse", "pairs", "rows"] = "refuse"
+    """What to do where a unit of a panel lacks a period: refuse; difference the units seen in both periods of a cell;
+    or take all rows of both periods, as R did does under allow_unbalanced_panel."""
+    balance: int | None = Field(default=None, ge=0)
+    """With aggregation ``dynamic``: only cohorts observed so many periods after their start, and event times that all
+    of them have."""
+    distribution: Distribution = "t"
+    """``t`` with one degree of freedom less than there are clusters (units, where none are named), or ``normal``."""
 
 
 def options_of(request: EstimationRequest) -> GroupTimeOptions:
@@ -79,7 +95,7 @@ def options_of(request: EstimationRequest) -> GroupTimeOptions:
 
 def estimate(request: EstimationRequest) -> Estimate:
     """Every ATT(g, t), all four aggregates, and the plan's aggregate as the headline. Raises RunError."""
-    return estimate_balanced(request, None)
+    return estimate_balanced(request, options_of(request).balance)
 
 
 def estimate_balanced(request: EstimationRequest, balance: int | None) -> Estimate:
@@ -88,7 +104,11 @@ def estimate_balanced(request: EstimationRequest, balance: int | None) -> Estima
     Raises RunError, also (RUN_NO_LONG_COHORT) when no cohort is observed so long.
     """
     options = options_of(request)
-    arranged = arrange(request, options.anticipation, options.covariates)
+    if balance is not None and request.estimand.aggregation != "dynamic":
+        cause = f'balance = {balance} with aggregation = "{request.estimand.aggregation}".'
+        fix = 'Use aggregation = "dynamic", or leave balance out.'
+        raise RunError(Fault("RUN_NOT_OFFERED", cause, fix, Place(key="estimator.options.balance")))
+    arranged = arrange(request, options.anticipation, options.covariates, _rule(options))
     choices = Choices(
         control=options.control_group,
         base=options.base_period,
@@ -96,12 +116,13 @@ def estimate_balanced(request: EstimationRequest, balance: int | None) -> Estima
         method=options.method,
     )
     cells = all_cells(arranged.layout, choices, arranged.labels)
-    if not cells:
+    if not any(arranged.layout.periods[cell.period] >= arranged.layout.starts[cell.cohort] for cell in cells):
         raise _no_comparison(options)
     starts = [arranged.layout.starts[cell.cohort] for cell in cells]
     if balance is not None and arranged.layout.periods[-1] - min(starts) < balance:
         raise _no_long_cohort(balance)
-    within = check_window(request, treated_events(arranged.layout, cells))
+    known = treated_events(arranged.layout, cells)
+    within = check_window(request, known if balance is None else known[known <= balance])
     aggregates = aggregate(arranged.layout, cells, balance, within)
     aggregation = "simple" if request.estimand.aggregation == "none" else request.estimand.aggregation
     headline = Headline(combination=aggregates.headline(aggregation), estimand=f"ATT ({aggregation})")
@@ -113,9 +134,17 @@ def estimate_balanced(request: EstimationRequest, balance: int | None) -> Estima
             **_conventions(arranged, cells, choices, options),
             **({} if balance is None else {"balance": balance}),
         },
-        notes=_notes(arranged, choices, aggregates),
+        notes=_notes(arranged, choices, aggregates, options),
+        distribution=options.distribution,
     )
     return finish(request, "did.group_time", headline, body)
+
+
+def _rule(options: GroupTimeOptions) -> Rule:
+    """What to do where a unit lacks a period."""
+    if options.sampling == "repeated_cross_sections":
+        return "cross_sections"
+    return "balanced" if options.gaps == "refuse" else options.gaps
 
 
 def _no_comparison(options: GroupTimeOptions) -> RunError:
@@ -161,15 +190,29 @@ def _conventions(
         "anticipation": choices.anticipation,
         "method": options.method if options.covariates else "difference in means",
         "covariates": ", ".join(options.covariates) or None,
-        "covariate_period": "the earlier of the two periods" if options.covariates else None,
+        "covariate_period": _covariate_period(layout) if options.covariates else None,
+        "sampling": options.sampling,
+        "gaps": "none" if layout.sampling == "balanced" else layout.sampling,
         "trimmed_comparison_units": sum(cell.trimmed for cell in cells),
         "cells_without_comparison": len(missing),
+        "cells_without_data": _unseen(layout, cells, missing),
         "cohorts_used_for_comparison_only": ", ".join(left) or None,
         "units_without_untreated_period": arranged.without_base,
     }
 
 
-def _notes(arranged: Arranged, choices: Choices, aggregates: Aggregates) -> tuple[str, ...]:
+def _covariate_period(layout: Layout) -> str:
+    """From which period a unit's covariates are taken."""
+    return "each row's own" if layout.sampling == "rows" else "the earlier of the two periods"
+
+
+def _unseen(layout: Layout, cells: tuple[Cell, ...], missing: tuple[tuple[int, int], ...]) -> int:
+    """Number of treated cells that have a comparison by their starts but nobody seen as the rule for gaps asks."""
+    treated = {(c, i) for c, g in enumerate(layout.starts) for i, p in enumerate(layout.periods) if p >= g}
+    return len(treated - set(missing) - {(cell.cohort, cell.period) for cell in cells})
+
+
+def _notes(arranged: Arranged, choices: Choices, aggregates: Aggregates, options: GroupTimeOptions) -> tuple[str, ...]:
     """Stable keys of what a reader must be told about the design of this comparison."""
     layout = arranged.layout
     notes = []
@@ -177,6 +220,10 @@ def _notes(arranged: Arranged, choices: Choices, aggregates: Aggregates) -> tupl
         notes.append("periods_without_comparison")
     if NEVER not in layout.starts:
         notes.append("no_never_treated_group")
+    if layout.sampling == "rows":
+        notes.append("rows_as_cross_sections")
+    if layout.sampling != "balanced" and options.sampling == "panel":
+        notes.append("unbalanced_panel")
     if arranged.without_base:
         notes.append("units_without_untreated_period")
     if any(layout.offsets[c + 1] - layout.offsets[c] == 1 for c in aggregates.cohorts):
@@ -196,6 +243,7 @@ def second_opinion(request: EstimationRequest) -> SecondOpinion:
             method=options.method,
         ),
         options.covariates,
+        Again(rule=_rule(options), balance=options.balance),
     )
 
 

@@ -1,0 +1,83 @@
+"""Groups by how treatment changes: it may switch on and off, and everybody takes part.
+
+Estimand
+    None; it settles who takes part.
+
+Equation as implemented
+    The roster is every unit in the data. Its start in the roster is the first period in which its treatment is not what
+    it was in its first period; never for units whose treatment does not change.
+
+Uncertainty
+    None.
+
+Assumptions
+    Treatment is known without error in every period.
+
+Refuses when
+    There is no data, or nobody's treatment changes.
+
+Source
+    de Chaisemartin & D'Haultfœuille 2024 (Review of Economics and Statistics), the first switch F_g.
+
+Reference implementation and agreed tolerance
+    None needed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evaltool.designs._roster import cohorts_of, design_seal, unit_table
+from evaltool.errors import DataError, Fault, Place
+from evaltool.records.base import Record
+from evaltool.records.design import Design, DesignSummary
+from evaltool.records.plugins import DesignPlugin, DesignRequest
+
+NAME = "groups.switching"
+
+
+class SwitchingDesignOptions(Record):
+    """``[design.options]`` of ``groups.switching``: none."""
+
+
+def build(request: DesignRequest) -> Design:
+    """The roster by first switch. Raises DataError (DATA_NO_PANEL, DATA_NOTHING_TO_COMPARE)."""
+    panel = request.panel
+    if panel is None or not {"treated", "period", "unit"} <= set(panel.frame.columns):
+        raise DataError(
+            Fault(
+                code="DATA_NO_PANEL",
+                cause="Treatment that switches needs units, periods and who is treated in each row.",
+                fix='Declare columns with the roles "unit", "time" and "treated".',
+                place=Place(key="data.column"),
+            )
+        )
+    frame = panel.frame
+    first = frame["treated"].where(~frame["unit"].duplicated()).groupby(frame["unit"], sort=False).transform("first")
+    away = frame["period"].where(frame["treated"] != first.astype(bool))
+    start = away.groupby(frame["unit"], sort=False).min().to_numpy(dtype=float)
+    roster = unit_table(panel).assign(first_treated=np.where(np.isnan(start), np.inf, start))
+    if bool(np.all(np.isnan(start))):
+        raise DataError(
+            Fault(
+                code="DATA_NOTHING_TO_COMPARE",
+                cause="Nobody's treatment changes within the data.",
+                fix="Include periods before and after a switch.",
+                place=Place(key="data.column"),
+            )
+        )
+    summary = DesignSummary(
+        method=NAME,
+        comparison="same_treatment_kept",
+        cohorts=cohorts_of(panel, roster, never="never"),
+        periods=len(panel.periods),
+        seal=design_seal(NAME, request.options, roster),
+        submitted_units=len(roster),
+        analysed_units=len(roster),
+    )
+    return Design(summary=summary, roster=roster)
+
+
+PLUGIN = DesignPlugin(
+    name=NAME, title="Units by when their treatment first switches", options=SwitchingDesignOptions, build=build
+)
