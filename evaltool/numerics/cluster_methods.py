@@ -28,7 +28,7 @@ from evaltool.numerics.cluster_covariance import (
 from evaltool.numerics.few_clusters import Clusters, cluster_sizes
 from evaltool.numerics.few_treated import FEWEST, Placebos, few_treated_test
 from evaltool.numerics.inference import Floats, InferenceRule, Ints, infer, influence_sums
-from evaltool.numerics.randomisation import Assignments, Bools, ClusterSums, randomisation_test
+from evaltool.numerics.randomisation import Assignments, ClusterSums, randomisation_test
 from evaltool.numerics.regression import Regressors
 from evaltool.numerics.wild_bootstrap import WildDraws, wild_cluster_test
 

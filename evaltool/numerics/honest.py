@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from evaltool.numerics.honest_conditional import Tested, deciding, hull, is_kept, noise, prepare, roughly
+from evaltool.numerics.honest_conditional import DRAWS, Tested, deciding, hull, is_kept, noise, prepare, roughly
 from evaltool.numerics.honest_fixed_length import fixed_length
 from evaltool.numerics.honest_sets import EventStudy, Moments, reach, relative_magnitudes, smoothness, straight
 from evaltool.numerics.inference import SMALLEST_LEVEL, Floats
@@ -62,6 +62,8 @@ class Sensitivity:
     kind: Kind
     method: Method
     level: float
+    draws: int = DRAWS
+    """Draws of the first stage."""
     _draws: dict[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -130,7 +132,7 @@ class Sensitivity:
     def _exactly(self, moments: Moments) -> Tested:
         """One member with its drawn critical value."""
         if "noise" not in self._draws:
-            self._draws["noise"] = noise(self.study)
+            self._draws["noise"] = noise(self.study, self.draws)
         return prepare(self.study, moments, self._draws["noise"], 1.0 - self.level)
 
 

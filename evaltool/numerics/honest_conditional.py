@@ -51,11 +51,11 @@ class Tested:
     critical: float
 
 
-def noise(study: EventStudy) -> Floats:
-    """(k, DRAWS) seeded normal draws with the covariance of the coefficients, and their mirror images."""
+def noise(study: EventStudy, count: int = DRAWS) -> Floats:
+    """(k, count) seeded normal draws with the covariance of the coefficients, and their mirror images."""
     values, vectors = np.linalg.eigh(study.covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    half = root @ np.random.default_rng(SEED).standard_normal((values.shape[0], DRAWS // 2))
+    half = root @ np.random.default_rng(SEED).standard_normal((values.shape[0], count // 2))
     return np.hstack([half, -half])
 
 

@@ -78,9 +78,11 @@ def pieces_of(outcome: Floats, weights: Floats, cohort: Ints, cluster: Ints) -> 
     size = values.shape[0]
     total = np.zeros((size, outcome.shape[1]))
     np.add.at(total, inverse, outcome * weights[:, None])
-    weight = np.bincount(inverse, weights=weights, minlength=size)
+    weight: Floats = np.bincount(inverse, weights=weights, minlength=size).astype(np.float64)
     width = int(cohort.max()) + 1
-    return weight, total, (values % width).astype(np.int64), (values // width).astype(np.int64)
+    cohorts: Ints = (values % width).astype(np.int64)
+    clusters: Ints = (values // width).astype(np.int64)
+    return weight, total, cohorts, clusters
 
 
 def effects(pieces: Pieces, recipe: Recipe, labels: Ints, total: Floats | None = None) -> tuple[Floats, Floats]:
