@@ -26,7 +26,9 @@ from evaltool.records.examination import (
     Refit,
 )
 from evaltool.records.panel import Panel
+from evaltool.records.plan.evaluation_plan import EvaluationPlan
 
+GATES = frozenset({"honest_breakdown"})
 MOST_COHORTS = 12
 """Most cohorts that are left out one by one."""
 MOST_DATES = 4
@@ -48,11 +50,14 @@ def examine(studied: Studied, threshold: float | None) -> Examination:
         "inference": all_rows(studied, left_out),
         "rule": chosen(studied)[1],
         "bacon": _either(absent, "bacon", _bacon(studied)),
-        "placebo_dates": _either(absent, "placebo_dates", _dates(studied), ()),
         "placebo_groups": _either(absent, "placebo_groups", _groups(studied)),
         "without_cluster": left_out,
         "without_cohort": _either(absent, "without_cohort", _cohorts(studied), ()),
     }
+    if not asked_for(studied.plan):
+        absent |= dict.fromkeys(("trend", "honest", "placebo_dates"), "not_asked_for")
+        return Examination.model_validate({**found, "absent": absent})
+    found["placebo_dates"] = _either(absent, "placebo_dates", _dates(studied), ())
     path = path_of(studied.estimate)
     if isinstance(path, str):
         absent["trend"] = absent["honest"] = path
@@ -64,6 +69,11 @@ def examine(studied: Studied, threshold: float | None) -> Examination:
         else:
             found["honest"] = _either(absent, "honest", _sure(lambda: honest_of(studied, path, level, threshold)), ())
     return Examination.model_validate({**found, "absent": absent})
+
+
+def asked_for(plan: EvaluationPlan) -> bool:
+    """Whether what no default gate looks at is computed: beside other methods, or where a contract names a gate."""
+    return plan.governance.side_by_side or any(gate.name in GATES for gate in plan.gate)
 
 
 def _either(absent: dict[str, str], name: str, found: object, empty: object = None) -> object:

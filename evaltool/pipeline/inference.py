@@ -36,12 +36,16 @@ ORDER: tuple[InferenceMethod, ...] = (
 )
 RESAMPLED = frozenset({"wild_bootstrap", "multiplier_bootstrap", "randomisation", "conley_taber", "ferman_pinto"})
 """Their tests are two-sided and come without a standard error of their own."""
-FEW, ENOUGH = 6, 10
+SCALED = frozenset({"own", "cr1", "cr3", "randomisation"})
+"""Methods that can test a relative effect."""
+FEW, ENOUGH = 5, 10
 """Clusters of the smaller arm below which CR1 does not hold, and from which it does (docs/METHODS.md, simulations)."""
 FEW_GROUPS = 5
 """Treated clusters from which Conley-Taber and Ferman-Pinto are no longer for few."""
 MOST_CLUSTERS = 400
 """Methods that compare or draw every cluster are for few of them."""
+SMALLEST = 3
+"""Units without which a regression of changes has no residual."""
 DRAWS = 999
 REFITS, ROWS = 40, 2_000_000
 """Most clusters that are left out by estimating again, and most rows that takes."""
@@ -114,6 +118,8 @@ def _why_no_changes(studied: Studied) -> str:
     """Why the regression methods are not offered."""
     if studied.outcomes is None:
         return "unbalanced"
+    if studied.changes is not None:
+        return "many_clusters" if studied.count > MOST_CLUSTERS else "too_few_units"
     several = np.unique(studied.starts[np.isfinite(studied.starts)]).shape[0] != 1
     return "several_starts" if several else "not_a_difference"
 
@@ -149,6 +155,8 @@ def _regression_tests(studied: Studied) -> dict[InferenceMethod, ClusterTest]:
     if data is None:  # pragma: no cover - asked for only with changes
         return {}
     level, seed = float(studied.plan.inference.level), studied.plan.inference.seed
+    if data.change.shape[0] < SMALLEST:
+        return {}
     found: dict[InferenceMethod, ClusterTest] = {"hc1": hc1_test(data, level)}
     if studied.count <= MOST_CLUSTERS:
         found |= {test.name: test for test in cluster_tests(data, seed=seed, level=level)}

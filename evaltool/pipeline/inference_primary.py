@@ -17,9 +17,6 @@ from evaltool.pipeline.studied import Studied
 from evaltool.records.estimate import Estimate, Interval, Relative
 from evaltool.records.examination import InferenceRow, LeftOut
 
-SCALED = frozenset({"own", "cr1", "cr3", "randomisation"})
-"""Methods that can test a relative effect."""
-
 
 def with_primary(studied: Studied) -> Estimate:
     """The estimate with the test, interval and p-value of the plan's primary method.
