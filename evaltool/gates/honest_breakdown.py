@@ -2,8 +2,8 @@
 
 Rambachan & Roth's relative magnitudes: the differential trend changes from one period to the next by at most M times
 the largest such change before the start. The breakdown value is the smallest M at which the first payment threshold
-(zero where none is reached) may be the truth: with sampling error, from the robust interval (``against = "interval"``, the
-default where the contract pays on a lower bound, significance or probability), or for the point estimate as it is
+(zero where none is reached) may be the truth: with sampling error, from the robust interval (``against = "interval"``,
+the default where the contract pays on a lower bound, significance or probability), or for the point estimate as it is
 (``"point"``, the default where it pays on the point estimate).
 
 Statistic: the breakdown value; threshold ``minimum`` (1: as unlike after the start as ever before it). At least: PASS,
