@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,6 +24,7 @@ PRECISION = 1e-3
 """Breakdown values of a run are found to this (for smoothness times the standard error)."""
 DRAWS = 20_000
 """Draws of the first stage in a run; the direct road takes 100,000."""
+DECIMALS = 5
 SHOWN = 4
 """Bounds above zero that are shown, up to a little beyond the largest breakdown value."""
 BEYOND = 1.25
@@ -78,8 +80,8 @@ def trend_of(path: Path, level: float) -> Trend:
         periods=path.before,
         p_value=None if test is None else test.p_value,
         power=POWER,
-        joint_slope=found.joint_slope,
-        any_slope=found.any_slope,
+        joint_slope=_to(found.joint_slope, found.joint_slope),
+        any_slope=_to(found.any_slope, found.any_slope),
     )
 
 
@@ -103,6 +105,13 @@ def honest_of(studied: Studied, path: Path, level: float, threshold: float | Non
         _honest(Sensitivity(study, kind, METHODS[kind], level, DRAWS), threshold, is_headline=is_headline)
         for kind in kinds
     )
+
+
+def _to(value: float, unit: float) -> float:
+    """The value to five decimals of ``unit``, rounded up to a power of ten: a search finds it no finer."""
+    if value == 0.0 or unit == 0.0:
+        return value
+    return round(value, DECIMALS - math.ceil(math.log10(abs(unit))))
 
 
 def _target(studied: Studied, path: Path) -> tuple[Floats, bool]:
@@ -135,7 +144,10 @@ def _honest(asked: Sensitivity, threshold: float | None, *, is_headline: bool) -
         kind=asked.kind,
         estimate=asked.study.estimate,
         is_headline=is_headline,
-        points=tuple(HonestPoint(bound=p.bound, lower=p.lower, upper=p.upper) for p in points),
+        points=tuple(
+            HonestPoint(bound=p.bound, lower=_to(p.lower, asked.study.se), upper=_to(p.upper, asked.study.se))
+            for p in points
+        ),
         threshold=threshold,
         zero_breakdown=zero.value,
         threshold_breakdown=None if paid is None else paid.value,

@@ -17,6 +17,18 @@ from evaltool.pipeline.studied import Studied
 from evaltool.records.estimate import Estimate, Interval, Relative
 from evaltool.records.examination import InferenceRow, LeftOut
 
+SE = {
+    "hc1": "HC1 of the units' changes",
+    "cr1": "CR1, cluster sums",
+    "cr2": "CR2 of the units' changes",
+    "cr2_ik": "CR2 of the units' changes",
+    "cr3": "CR3, jackknife over clusters",
+    "wild_bootstrap": "CR1 of the units' changes",
+    "multiplier_bootstrap": "cluster sums of influence values",
+}
+FACTOR = {"cr1": "G/(G - 1)", "cr3": "(G - 1)/G", "hc1": "n/(n - 2)", "wild_bootstrap": "G/(G - 1)"}
+DRAWN = "that of the draws"
+
 
 def with_primary(studied: Studied) -> Estimate:
     """The estimate with the test, interval and p-value of the plan's primary method.
@@ -39,6 +51,9 @@ def _restated(studied: Studied, row: InferenceRow, left_out: LeftOut | None, how
     conventions = {**found.conventions, "inference": row.method, "inference_named_by": how}
     if row.draws is not None:
         conventions |= {"inference_draws": row.draws, "inference_enumerated": row.enumerated}
+    if row.se is not None:
+        conventions |= {"se": SE[row.method], "small_sample_factor": FACTOR.get(row.method, "none")}
+    conventions["distribution"] = f"t, {row.df:g} degrees of freedom" if row.df is not None else DRAWN
     if row.lower is None or row.upper is None or (row.se is None and found.se is None):
         none = {"se": None, "interval": None, "p_value": None, "statistic": None, "df": None}
         bare = (

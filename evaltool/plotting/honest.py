@@ -43,9 +43,9 @@ def draw_honest(picture: HonestPicture, lang: str) -> Drawing:
     results = picture.results
 
     def paint(figure: Figure) -> None:
-        width = 0.82 / len(results)
+        width = 0.79 / len(results)
         for place, result in enumerate(results):
-            axes = figure.add_axes((0.1 + place * (width + 0.07), 0.2, width, 0.68))
+            axes = figure.add_axes((0.1 + place * (width + 0.075), 0.2, width, 0.68))
             _panel(axes, result, voice)
             if place == 0:
                 axes.set_ylabel(wrapped(picture.unit, 40), labelpad=4)
@@ -76,11 +76,12 @@ def _panel(axes: Axes, result: HonestResult, voice: Voice) -> None:
     axes.plot([bounds[0]], [result.estimate], marker="D", color=INK, markersize=5, zorder=4, path_effects=halo())
     axes.axhline(0, color=INK, linewidth=0.8, zorder=1)
     if result.threshold is not None:
+        below = result.estimate < result.threshold
         axes.axhline(result.threshold, color=VERMILLION, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1)
         axes.annotate(
-            voice.say("figure.honest_threshold"), (1.0, result.threshold), xycoords=("axes fraction", "data"),
-            xytext=(-2, 3), textcoords="offset points", ha="right", va="bottom", color=VERMILLION, fontsize=7.5,
-            path_effects=halo(), zorder=5,
+            voice.say("figure.honest_threshold"), (0.02, result.threshold), xycoords=("axes fraction", "data"),
+            xytext=(0, 3 if below else -3), textcoords="offset points", ha="left", va="bottom" if below else "top",
+            color=VERMILLION, fontsize=7.5, zorder=5,
         )  # fmt: skip
     for value in (result.zero_breakdown, result.threshold_breakdown):
         if value:
@@ -89,7 +90,7 @@ def _panel(axes: Axes, result: HonestResult, voice: Voice) -> None:
     axes.margins(y=0.1)
     axes.set_title(voice.say(f"figure.honest_{result.kind}"), fontsize=8.5, loc="left", pad=6)
     axes.set_xlabel(voice.say(f"figure.honest_{result.kind}_axis"), labelpad=4)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=3))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.yaxis.grid(visible=True, color=GRID, linewidth=0.6)
     steady(axes.xaxis, voice.lang)

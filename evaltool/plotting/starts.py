@@ -45,7 +45,7 @@ def draw_starts(cohorts: tuple[CohortRow, ...], periods: tuple[str, ...], lang: 
 
     def paint(figure: Figure) -> None:
         low = 0.62 / (0.95 + 0.3 * len(cohorts))
-        axes = figure.add_axes((0.26, low, 0.72, 0.98 - low))
+        axes = figure.add_axes((0.26, low, 0.69, 0.98 - low))
         for place, cohort in enumerate(cohorts):
             _bar(axes, place, cohort)
         axes.set_ylim(len(cohorts) - 0.45, -0.55)

@@ -84,14 +84,14 @@ def _table(telling: Telling, found: Examination) -> Table:
         ),
         rows=tuple(lines),
         numeric=(2, 3, 4, 5),
-        widths=(34, 13, 12, 12, 19, 10),
+        widths=(33, 10, 12, 13, 22, 10),
         note=why,
     )
 
 
 def _those(telling: Telling, rows: list[InferenceRow], reason: str) -> str:
     """The methods that share a reason."""
-    return ", ".join(_name(telling, row) for row in rows if row.reason == reason)
+    return "; ".join(_name(telling, row) for row in rows if row.reason == reason)
 
 
 def _why(telling: Telling, reason: str) -> str:
