@@ -14,7 +14,7 @@ from evaltool.gates.placebo_in_time import earlier
 from evaltool.numerics.bacon import ALWAYS, NEVER, decompose
 from evaltool.numerics.relabelled import effects, pretended
 from evaltool.pipeline.examine_trends import MOST_PERIODS, band_of, honest_of, path_of, trend_of
-from evaltool.pipeline.inference import DRAWS, all_rows, chosen, leave_out_clusters
+from evaltool.pipeline.inference import DRAWS, REFITS, all_rows, chosen, leave_out_clusters
 from evaltool.pipeline.studied import Studied
 from evaltool.records.estimate import Estimate
 from evaltool.records.examination import (
@@ -43,7 +43,7 @@ def examine(studied: Studied, threshold: float | None) -> Examination:
     level = float(studied.plan.inference.level)
     left_out = leave_out_clusters(studied)
     if left_out is None:
-        absent["without_cluster"] = "too_large"
+        absent["without_cluster"] = "one_cluster_decides" if studied.count <= REFITS else "too_large"
     found: dict[str, object] = {
         **_timing(studied),
         "facts": studied.facts,

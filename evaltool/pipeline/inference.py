@@ -198,8 +198,9 @@ def _general(studied: Studied, name: InferenceMethod, facts: ClusterFacts, left_
 def _left_out(studied: Studied, facts: ClusterFacts, left_out: LeftOut | None) -> InferenceRow:
     """The jackknife from the effects without each cluster."""
     name: InferenceMethod = "cr3"
+    many = studied.count > REFITS
     if left_out is None or left_out.how == "influence":
-        return _not(name, "many_clusters")
+        return _not(name, "many_clusters" if many else "one_cluster_decides")
     if len(left_out.effects) < studied.count:
         return _not(name, "one_cluster_decides")
     se = jackknife_se(np.array(left_out.effects), studied.estimate.att)
