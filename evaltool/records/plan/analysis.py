@@ -93,6 +93,7 @@ class InferenceRule(Record):
     """
 
     use: InferenceMethod
+    """The method that is primary then."""
     treated_below: int | None = Field(default=None, ge=1)
     """Fewer treated clusters than this."""
     comparison_below: int | None = Field(default=None, ge=1)
@@ -130,6 +131,7 @@ class Inference(Record):
     primary: InferenceMethod = "own"
     """Whose test, interval and p-value are the headline's; the report shows every method beside it."""
     rule: tuple[InferenceRule, ...] = ()
+    """Other primary methods where there are few clusters; the first rule that holds is used."""
 
     @property
     def stated_methods(self) -> frozenset[str]:
