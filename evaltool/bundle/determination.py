@@ -60,11 +60,38 @@ def determination_of(run: Run) -> dict[str, Json]:
         "plan": {"seal": run.plan_seal, "lock": run.lock.state, **_design_lock(run), **_variations(run)},
         "data": _data(run, cells),
         "disclosure": {"profile": plan.disclosure.profile, "counts": plan.disclosure.counts, "minimum": cells.minimum},
+        **_examination(run, cells),
         **_money(run, cells),
         **({"sign_offs": plain(run.sign_offs)} if run.sign_offs else {}),
         **({"deviations": plain(run.deviations)} if run.deviations else {}),
         "seed": run.seed,
         "versions": plain(run.versions),
+    }
+
+
+def _examination(run: Run, cells: CellRule) -> dict[str, Json]:
+    """What a difference-in-differences was put through, without units and without what rests on one cohort."""
+    found = run.examination
+    if found is None:
+        return {}
+    if cells.headline_withheld:
+        return {"examination": {"suppressed": True}}
+    left = found.without_cluster
+    return {
+        "examination": {
+            "inference": plain(found.inference),
+            "inference_named_by": found.rule,
+            "clusters": plain(found.facts),
+            "trend": plain(found.trend),
+            "band_critical": plain(found.band_critical),
+            "honest": plain(found.honest),
+            "placebo_dates": plain(found.placebo_dates),
+            "placebo_groups": plain(found.placebo_groups),
+            "without_cluster": None
+            if left is None
+            else {"how": left.how, "smallest": min(left.effects), "largest": max(left.effects)},
+            "absent": plain(found.absent),
+        }
     }
 
 

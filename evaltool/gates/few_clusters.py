@@ -13,6 +13,9 @@ Statistic and threshold: clusters of the smaller arm against ``usable`` (10).
   (half) of an arm: REVIEW;
 * else PASS.
 
+Where the plan names another inference than the method's own, the first line asks instead whether that one is known not
+to hold with so many clusters (the status of its row in the table of all methods, from simulations).
+
 Sources: MacKinnon & Webb (2018) and Ferman & Pinto (2019): with few treated clusters the cluster-robust variance is far
 too small; Carter, Schnepel & Steigerwald (2017) for the effective number. The figures 5, 10 and one half are our own
 proposal after their simulations.
@@ -91,7 +94,7 @@ def check(context: GateContext) -> GateResult:
         )
         return answer(context, MEASURE, Finding(verdict="CANNOT_TELL", sentence=missing))
     smaller = _smaller(found)
-    unusable, needed = smaller < options.unusable, needs_standard_error(context)
+    unusable, needed = _is_unusable(context, smaller, options), needs_standard_error(context)
     stated = context.headline.se is not None
     evidence: dict[str, Json] = {
         "treated_clusters": found.treated,
@@ -104,13 +107,14 @@ def check(context: GateContext) -> GateResult:
         "effective_from": str(options.effective),
         "largest_share_to": str(options.largest_share),
         "standard_error_unusable": unusable,
+        "inference": context.plan.inference.primary,
         "payment_needs_standard_error": needed,
     }
     return answer(
         context,
         MEASURE,
         Finding(
-            verdict=_verdict(found, options, needed=needed),
+            verdict=_verdict(found, options, unusable=unusable, needed=needed),
             sentence=Words(
                 da=_danish(found, unusable=unusable, needed=needed, stated=stated),
                 en=_english(found, unusable=unusable, needed=needed, stated=stated),
@@ -161,10 +165,18 @@ def _alone(labels: pd.Series[str], weight: Floats, starts: Floats) -> Clusters |
     return cluster_sizes_alone(codes.astype(np.int64), weight[kept])
 
 
-def _verdict(found: Clusters, options: Options, *, needed: bool) -> Verdict:
+def _is_unusable(context: GateContext, smaller: int, options: Options) -> bool:
+    """Whether the agreed test does not hold: by the number of clusters, or by what is known of another method."""
+    row = None if context.examination is None else context.examination.primary
+    if row is None or row.method == "own":
+        return smaller < options.unusable
+    return row.status in {"unusable", "not_offered"}
+
+
+def _verdict(found: Clusters, options: Options, *, unusable: bool, needed: bool) -> Verdict:
     """The rule at the head of this file."""
     smaller = _smaller(found)
-    if smaller < options.unusable:
+    if unusable:
         return "FAIL" if needed else "REVIEW"
     enough = smaller >= options.usable and found.effective >= float(options.effective)
     return "PASS" if enough and found.largest_share <= float(options.largest_share) else "REVIEW"

@@ -9,12 +9,13 @@ for "is there any effect", a payment threshold for "is the payment due".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from evaltool.numerics.honest_conditional import hull, noise, prepare
+from evaltool.numerics.honest_conditional import DRAWS, Tested, deciding, hull, is_kept, noise, prepare, roughly
 from evaltool.numerics.honest_fixed_length import fixed_length
-from evaltool.numerics.honest_sets import EventStudy, reach, relative_magnitudes, smoothness, straight
+from evaltool.numerics.honest_sets import EventStudy, Moments, reach, relative_magnitudes, smoothness, straight
 from evaltool.numerics.inference import SMALLEST_LEVEL, Floats
 
 Kind = Literal["relative_magnitudes", "smoothness"]
@@ -61,6 +62,8 @@ class Sensitivity:
     kind: Kind
     method: Method
     level: float
+    draws: int = DRAWS
+    """Draws of the first stage."""
     _draws: dict[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -82,32 +85,60 @@ class Sensitivity:
             return HonestInterval(bound, found.centre - found.half_length, found.centre + found.half_length)
         return HonestInterval(bound, *self._conditional(bound))
 
-    def breakdown(self, threshold: float) -> Breakdown:
-        """The bound at which the interval begins to hold ``threshold``: by doubling, then by bisection."""
+    def holds(self, bound: float, value: float) -> bool:
+        """Whether ``value`` is not rejected when deviations are at most ``bound``; cheaper than the whole interval.
+
+        A value outside a conditional set may still lie between its ends; ``interval`` reports those.
+        """
+        if self.method == "fixed_length":
+            return self.interval(bound).holds(value)
+        return is_kept(self._roughly(bound), self._exactly, value, 1.0 - self.level)
+
+    def breakdown(self, threshold: float, precision: float = PRECISION) -> Breakdown:
+        """The bound at which the interval begins to hold ``threshold``: by doubling, then by bisection.
+
+        Single values are tested on the way; the interval just below the bound found is then looked at as a whole.
+        """
         unit = 1.0 if self.kind == "relative_magnitudes" else self.study.se
         low, high = 0.0, FIRST_STEP[self.kind] * unit
         if self.interval(0.0).holds(threshold):
             return Breakdown(threshold, 0.0, 0.0)
         for _ in range(DOUBLINGS):
-            if self.interval(high).holds(threshold):
+            if self.holds(high, threshold):
                 break
             low, high = high, 2.0 * high
         else:
             return Breakdown(threshold, None, low)
         top = high
-        while high - low > PRECISION * unit:
-            middle = (low + high) / 2.0
-            low, high = (low, middle) if self.interval(middle).holds(threshold) else (middle, high)
+        low, high = _between(lambda bound: self.holds(bound, threshold), low, high, precision * unit)
+        if low > 0.0 and self.method == "conditional" and self.interval(low).holds(threshold):
+            high = _between(lambda bound: self.interval(bound).holds(threshold), 0.0, low, precision * unit)[1]
         return Breakdown(threshold, high, top)
 
     def _conditional(self, bound: float) -> tuple[float, float]:
         """The hull of the conditional confidence set."""
         study, alpha = self.study, 1.0 - self.level
-        if "noise" not in self._draws:
-            self._draws["noise"] = noise(study)
-        members = relative_magnitudes if self.kind == "relative_magnitudes" else smoothness
-        tested = [prepare(study, moments, self._draws["noise"], alpha) for moments in members(study, bound)]
-        far = FIRST_REACH * study.se
+        centre, far = study.estimate, FIRST_REACH * study.se
         if self.kind == "smoothness":
-            return hull(tested, straight(study), far + bound * reach(study), alpha)
-        return hull(tested, study.estimate, far, alpha)
+            centre, far = straight(study), far + bound * reach(study)
+        members = deciding(self._roughly(bound), self._exactly, centre, far, alpha)
+        return hull(members, centre, far, alpha)
+
+    def _roughly(self, bound: float) -> list[Tested]:
+        """The members of the union without draws."""
+        members = relative_magnitudes if self.kind == "relative_magnitudes" else smoothness
+        return [roughly(self.study, moments, 1.0 - self.level) for moments in members(self.study, bound)]
+
+    def _exactly(self, moments: Moments) -> Tested:
+        """One member with its drawn critical value."""
+        if "noise" not in self._draws:
+            self._draws["noise"] = noise(self.study, self.draws)
+        return prepare(self.study, moments, self._draws["noise"], 1.0 - self.level)
+
+
+def _between(holds: Callable[[float], bool], low: float, high: float, width: float) -> tuple[float, float]:
+    """A bound that does not hold and one that does, no further apart than ``width``."""
+    while high - low > width:
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return low, high

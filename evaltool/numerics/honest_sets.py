@@ -116,6 +116,17 @@ def reach(study: EventStudy) -> float:
     return float(np.sum(np.abs(np.linalg.solve((step @ step).T, study.weights))))
 
 
+def largest_change(study: EventStudy) -> float:
+    """The largest change between two periods up to the base, as estimated."""
+    early = np.concatenate([study.coefficients[: study.before], [0.0]])
+    return float(np.max(np.abs(np.diff(early))))
+
+
+def magnitude_reach(study: EventStudy) -> float:
+    """Σ|h|: how far a change of one in every post period moves the target."""
+    return float(np.sum(np.abs(np.cumsum(study.weights[::-1]))))
+
+
 def _moments(study: EventStudy, up: Floats, down: Floats, limit: float) -> Moments:
     """Multipliers of ``up``·δ ≤ limit and ``down``·δ ≤ limit, (after, k) each, scaled to unit weighted sum."""
     after = study.weights.shape[0]

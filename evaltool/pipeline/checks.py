@@ -14,6 +14,7 @@ from evaltool.records.base import Words
 from evaltool.records.design import Design
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.evidence import EstimateKey
+from evaltool.records.examination import Examination
 from evaltool.records.gate import Consequence, GateResult
 from evaltool.records.lock import LockStatus
 from evaltool.records.options import parse_options
@@ -44,6 +45,7 @@ class Evaluation:
     estimates: Mapping[EstimateKey, Estimate]
     opinion: SecondOpinion | None
     around: Surroundings
+    examination: Examination | None = None
 
 
 def all_gates(evaluation: Evaluation) -> tuple[GateResult, ...]:
@@ -115,6 +117,7 @@ def _one_gate(evaluation: Evaluation, name: str, asked: Gate | None) -> GateResu
             second_opinion=evaluation.opinion,
             thresholds=headline_thresholds(plan),
             refit=refit if evaluation.panel is not None else None,
+            examination=evaluation.examination,
         )
     )
 

@@ -12,12 +12,13 @@ from evaltool import registry
 from evaltool.errors import Fault, Place, PlanError, UsageError
 from evaltool.payment.decision import DecisionRequest, decide
 from evaltool.pipeline.chances import chances_of
-from evaltool.pipeline.checks import Evaluation, Surroundings, all_gates
+from evaltool.pipeline.checks import Evaluation, Surroundings, all_gates, headline_thresholds
 from evaltool.pipeline.design_lock import settle
-from evaltool.pipeline.estimates import all_estimates, second_opinion
+from evaltool.pipeline.estimates import all_estimates, headline_key, second_opinion, studied
+from evaltool.pipeline.examine import examine
 from evaltool.pipeline.feasible import other_methods
 from evaltool.pipeline.money import gains_of, investor_of
-from evaltool.pipeline.prepare import plan_refusals, primary_method
+from evaltool.pipeline.prepare import Method, plan_refusals, primary_method
 from evaltool.pipeline.uncertainty import covariances, evidence_of, exact_covariances
 from evaltool.reading.lock_file import lock_status
 from evaltool.reading.previous_runs import check_previous
@@ -25,6 +26,7 @@ from evaltool.records.decision import Decision
 from evaltool.records.design import Design
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.evidence import EstimateKey
+from evaltool.records.examination import Examination
 from evaltool.records.gate import GateResult
 from evaltool.records.ledger import Ledger
 from evaltool.records.lock import LockStatus
@@ -70,13 +72,33 @@ def evaluate(
     estimates, failed = all_estimates(plan, panel, method, design)
     opinion = second_opinion(plan, panel, method, design)
     tell("gates")
-    gates = all_gates(Evaluation(plan, panel, method, design, estimates, opinion, around))
+    looked_at = examined(plan, panel, method, design, estimates)
+    gates = all_gates(Evaluation(plan, panel, method, design, estimates, opinion, around, looked_at))
     tell("decision")
     beside, infeasible = other_methods(plan, panel, method, design)
     known = covariances(plan, panel, estimates)
     decision = decide_on(plan, around, gates, {**estimates, **beside}, known=known)
-    found = Findings({**estimates, **beside}, failed, infeasible, known, opinion, gates, decision)
+    found = Findings({**estimates, **beside}, failed, infeasible, known, opinion, gates, decision, looked_at)
     return assemble(plan, panel, design, found, around)
+
+
+def examined(
+    plan: EvaluationPlan,
+    panel: Panel | None,
+    method: Method,
+    design: Design,
+    estimates: Mapping[EstimateKey, Estimate],
+) -> Examination | None:
+    """What a headline by difference-in-differences is put through; None for other methods."""
+    if panel is None or method.estimator.capabilities.family != "did":
+        return None
+    headline = estimates[headline_key(plan, method)]
+    paid, scale = headline_thresholds(plan), 1.0
+    if plan.estimand.scale == "relative" and headline.relative is not None:
+        scale = headline.relative.denominator_value or 1.0
+    good = 1.0 if plan.outcome_named(headline.key.outcome).direction == "increase" else -1.0
+    threshold = good * paid[0] * scale if paid else None
+    return examine(studied(plan, panel, method, design, headline), threshold)
 
 
 def stated_date(plan: EvaluationPlan, as_of: date | None) -> date:
@@ -129,6 +151,7 @@ class Findings:
     opinion: SecondOpinion | None
     gates: tuple[GateResult, ...]
     decision: Decision
+    examination: Examination | None = None
 
 
 def assemble(
@@ -157,4 +180,5 @@ def assemble(
         seed=plan.inference.seed,
         versions={name: importlib.metadata.version(name) for name in LIBRARIES} | {"python": platform.python_version()},
         profile=around.profile,
+        examination=findings.examination,
     )

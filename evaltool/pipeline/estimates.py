@@ -7,7 +7,9 @@ from pydantic import ValidationError
 
 from evaltool import registry
 from evaltool.errors import Fault, Place, RunError
+from evaltool.pipeline.inference_primary import with_primary
 from evaltool.pipeline.prepare import Method, primary_method, sensitivity_method
+from evaltool.pipeline.studied import Studied
 from evaltool.records.design import Design
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.evidence import ALL, PRIMARY, EstimateKey
@@ -77,19 +79,35 @@ def all_estimates(
     plan: EvaluationPlan, panel: Panel | None, method: Method, design: Design
 ) -> tuple[dict[EstimateKey, Estimate], dict[str, str]]:
     """The primary estimates and every pre-registered sensitivity; a sensitivity that fails is reported, not hidden."""
-    found = {
-        key: estimated(method, request_for(plan, panel, method, design, key)) for key in _keys(plan, method, PRIMARY)
-    }
+    found = {key: agreed(plan, panel, method, design, key) for key in _keys(plan, method, PRIMARY)}
     failed: dict[str, str] = {}
     for index, sensitivity in enumerate(plan.sensitivity):
         try:
             other = sensitivity_method(plan, sensitivity, f"sensitivity[{index}]")
             own = design if other.design.name == method.design.name else build_design(plan, panel, other)
             for key in _keys(plan, other, sensitivity.id):
-                found[key] = estimated(other, request_for(plan, panel, other, own, key))
+                found[key] = agreed(plan, panel, other, own, key)
         except RunError as error:
             failed[sensitivity.id] = "; ".join(f"{f.code}: {f.cause}" for f in error.faults)
     return found, failed
+
+
+def agreed(plan: EvaluationPlan, panel: Panel | None, method: Method, design: Design, key: EstimateKey) -> Estimate:
+    """What the method finds, with the plan's primary inference. Raises RunError."""
+    found = estimated(method, request_for(plan, panel, method, design, key))
+    if panel is None or plan.inference.stated_methods == {"own"} or method.estimator.capabilities.family != "did":
+        return found
+    return with_primary(studied(plan, panel, method, design, found))
+
+
+def studied(plan: EvaluationPlan, panel: Panel, method: Method, design: Design, estimate: Estimate) -> Studied:
+    """An estimate with its data, and how to make it again on another panel."""
+
+    def refit(other: Panel) -> Estimate:
+        again = build_design(plan, other, method)
+        return estimated(method, request_for(plan, other, method, again, estimate.key))
+
+    return Studied(plan=plan, panel=panel, design=design, estimate=estimate, refit=refit)
 
 
 def estimate_keys(plan: EvaluationPlan) -> tuple[EstimateKey, ...]:

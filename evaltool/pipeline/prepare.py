@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from evaltool import registry
 from evaltool.errors import Fault, Place, PlanError, did_you_mean
 from evaltool.payment import refusals as payment
+from evaltool.pipeline.inference import RESAMPLED, SCALED
 from evaltool.pipeline.money import money_refusals
 from evaltool.records.base import Record
 from evaltool.records.options import parse_options
@@ -46,6 +47,7 @@ def plan_refusals(plan: EvaluationPlan) -> tuple[Fault, ...]:
         faults.extend(_sensitivity_faults(plan, sensitivity, f"sensitivity[{index}]", faults))
     if not faults:
         faults.extend(_capability_faults(plan))
+        faults.extend(_inference_faults(plan))
         faults.extend(payment.refusals(plan, _paid_method(plan), registry.mechanism))
     return tuple(faults)
 
@@ -231,6 +233,25 @@ def _event_time_faults(plan: EvaluationPlan, can: Capabilities, name: str, key: 
     if plan.estimand.event_times is not None and not can.event_times:
         able = [n for n in sorted(registry.estimator_names()) if registry.estimator(n).capabilities.event_times]
         yield _cannot(name, "cannot average over stated event times.", f"Use one of: {', '.join(able)}.", key)
+
+
+def _inference_faults(plan: EvaluationPlan) -> Iterator[Fault]:
+    """Methods of inference that may become the primary one and cannot: another family, scale, sides or basis."""
+    stated = sorted(plan.inference.stated_methods - {"own"})
+    family = primary_method(plan).estimator.capabilities.family
+    for name in stated:
+        why = ""
+        if family != "did":
+            why, fix = "belongs to difference-in-differences", 'Write primary = "own" and no rules.'
+        elif plan.estimand.scale == "relative" and name not in SCALED:
+            why, fix = "cannot test a relative effect", f"Use one of: {', '.join(sorted(SCALED))}."
+        elif plan.inference.sides == "one" and name in RESAMPLED:
+            why, fix = "is two-sided", 'Write sides = "two", or a method with a standard error.'
+        elif name in RESAMPLED and any(rule.basis == "probability" for rule in plan.payment.rule):
+            why, fix = "has no standard error to make a probability of", "Use a method with a standard error."
+        if why:
+            cause = f"Inference by '{name}' {why}."
+            yield Fault(code="PLAN_INFERENCE_METHOD", cause=cause, fix=fix, place=Place(key="inference.primary"))
 
 
 def _absent_columns(plan: EvaluationPlan, name: str) -> Iterator[Fault]:

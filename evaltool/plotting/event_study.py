@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -11,13 +13,16 @@ from evaltool.language.words import Voice
 from evaltool.plotting._canvas import BLUE, INK, MUTED, PALE, Drawing, draw, halo, quiet_frame, steady, wrapped
 from evaltool.records.estimate import Element, Estimate
 
-HEIGHT = 2.95
+HEIGHT = 3.3
+Ends = tuple[float, float]
+NO_BAND: Mapping[int, Ends] = {}
 
 
-def draw_event_study(estimate: Estimate, unit: str, lang: str) -> Drawing:
+def draw_event_study(estimate: Estimate, unit: str, lang: str, band: Mapping[int, Ends] = NO_BAND) -> Drawing:
     """Effects by event time in the outcome's own sign and unit; the reference period is a hollow point at zero.
 
-    Raises ValueError when the estimate has no path.
+    ``band`` has the ends of the simultaneous band by event time: thin lines behind the pointwise intervals. Below, how
+    many treated units stand behind each point. Raises ValueError when the estimate has no path.
     """
     if not estimate.path:
         message = f"{estimate.key}: an event study needs a path"
@@ -27,11 +32,11 @@ def draw_event_study(estimate: Estimate, unit: str, lang: str) -> Drawing:
     digits = decimals_for(e.att for e in path if not e.reference)
 
     def paint(figure: Figure) -> None:
-        axes = figure.add_axes((0.1, 0.17, 0.88, 0.76))
+        axes = figure.add_axes((0.1, 0.28, 0.88, 0.66))
         _background(axes, path, voice)
         for element in path:
-            _point(axes, element)
-        axes.set_xlabel(voice.say("figure.event_axis"), labelpad=4)
+            _point(axes, element, band.get(element.element))
+        _sizes(figure, path, voice)
         axes.set_ylabel(wrapped(unit, 46), labelpad=4)
         _ticks(axes, path, lang)
         quiet_frame(axes, left=True)
@@ -41,6 +46,7 @@ def draw_event_study(estimate: Estimate, unit: str, lang: str) -> Drawing:
         "label.effect",
         "label.lower",
         "label.upper",
+        *(("label.band_lower", "label.band_upper") if band else ()),
         "label.p_value",
         "label.n_treated",
         "label.n_comparison",
@@ -51,9 +57,9 @@ def draw_event_study(estimate: Estimate, unit: str, lang: str) -> Drawing:
         caption=voice.say("figure.event_caption"),
         alt=_alt(path, unit, voice),
         head=tuple(voice.say(key) for key in head),
-        rows=tuple(_row(element, voice, digits) for element in path),
+        rows=tuple(_row(element, voice, digits, band) for element in path),
         numeric=tuple(range(len(head))),
-        note=voice.say("figure.event_note"),
+        note=" ".join(voice.say(key) for key in ("figure.event_note", *(["figure.event_band_note"] if band else []))),
     )
 
 
@@ -71,10 +77,38 @@ def _background(axes: Axes, path: tuple[Element, ...], voice: Voice) -> None:
         )  # fmt: skip
 
 
-def _point(axes: Axes, element: Element) -> None:
+def _sizes(figure: Figure, path: tuple[Element, ...], voice: Voice) -> None:
+    """How many treated units each point rests on: a strip below, with a number where it changes."""
+    strip = figure.add_axes((0.1, 0.155, 0.88, 0.065))
+    known = [(e.element, e.n_treated or 0) for e in path]
+    strip.set_xlim(path[0].element - 0.6, path[-1].element + 0.6)
+    strip.set_ylim(0, 1.9 * max([1, *(n for _, n in known)]))
+    strip.bar([t for t, _ in known], [n for _, n in known], width=0.86, color="#c9d3db", linewidth=0)
+    before = None
+    for place, count in known:
+        if count != before:
+            strip.annotate(
+                number(count, voice.lang), (place, count), xytext=(0, 1), textcoords="offset points", ha="center",
+                va="bottom", color=MUTED, fontsize=6.8, annotation_clip=False,
+            )  # fmt: skip
+        before = count
+    strip.annotate(
+        voice.say("figure.event_n"), (0, 0.5), xycoords="axes fraction", xytext=(-6, 0), textcoords="offset points",
+        ha="right", va="center", color=MUTED, fontsize=7.5, annotation_clip=False,
+    )  # fmt: skip
+    strip.set_yticks([])
+    strip.xaxis.set_major_locator(MaxNLocator(nbins=14, integer=True))
+    strip.xaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v), voice.lang)))
+    strip.set_xlabel(voice.say("figure.event_axis"), labelpad=4)
+    quiet_frame(strip)
+
+
+def _point(axes: Axes, element: Element, band: Ends | None) -> None:
     """One estimate with its interval: squares before the start, discs after, a hollow ring for the reference."""
     after = element.element >= 0
     colour = BLUE if after else MUTED
+    if band is not None and not element.reference:
+        axes.plot([element.element] * 2, list(band), color=colour, linewidth=0.6, zorder=2, marker="_", markersize=3.4)
     if element.interval is not None:
         ends = [element.interval.lower, element.interval.upper]
         axes.plot([element.element] * 2, ends, color=colour, linewidth=1.6, zorder=2, solid_capstyle="butt")
@@ -88,7 +122,7 @@ def _point(axes: Axes, element: Element) -> None:
 def _ticks(axes: Axes, path: tuple[Element, ...], lang: str) -> None:
     """Whole event times below, numbers in the reader's language at the left."""
     axes.xaxis.set_major_locator(MaxNLocator(nbins=14, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: number(round(v), lang)))
+    axes.tick_params(axis="x", labelbottom=False)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
     axes.yaxis.grid(visible=True, color="#dde3e8", linewidth=0.6)
     axes.margins(y=0.12)
@@ -97,7 +131,7 @@ def _ticks(axes: Axes, path: tuple[Element, ...], lang: str) -> None:
         axes.plot([e.element for e in path], [e.att for e in path], color=MUTED, linewidth=0.8, zorder=1)
 
 
-def _row(element: Element, voice: Voice, digits: int) -> tuple[str, ...]:
+def _row(element: Element, voice: Voice, digits: int, band: Mapping[int, Ends]) -> tuple[str, ...]:
     """The row of the data table."""
     lang, absent = voice.lang, voice.say("label.none")
     interval = element.interval
@@ -112,7 +146,11 @@ def _row(element: Element, voice: Voice, digits: int) -> tuple[str, ...]:
         for n in (element.n_treated, element.n_comparison)
     ]
     p = absent if element.p_value is None else p_value(element.p_value, lang).removeprefix("=\u00a0")
-    return (number(element.element, lang), shown, lower, upper, p, *sizes)
+    wide: tuple[str, ...] = ()
+    if band:
+        ends = None if element.reference else band.get(element.element)
+        wide = (absent, absent) if ends is None else (number(ends[0], lang, digits), number(ends[1], lang, digits))
+    return (number(element.element, lang), shown, lower, upper, *wide, p, *sizes)
 
 
 def _alt(path: tuple[Element, ...], unit: str, voice: Voice) -> str:

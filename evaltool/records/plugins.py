@@ -15,6 +15,7 @@ from evaltool.records.base import Record, Slug, Text, Words
 from evaltool.records.design import Design
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.evidence import EstimateKey
+from evaltool.records.examination import Examination
 from evaltool.records.gate import Consequence, GateResult
 from evaltool.records.lock import LockStatus
 from evaltool.records.panel import Panel
@@ -122,6 +123,8 @@ class GateContext:
     thresholds: tuple[float, ...]
     """Payment thresholds for the headline outcome, in the direction of good on the estimand's scale; sorted."""
     refit: Callable[[Panel], Estimate] | None
+    examination: Examination | None = None
+    """What a headline by difference-in-differences was put through besides."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from evaltool.records.decision import Decision
 from evaltool.records.design import DesignSummary
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.evidence import ALL, PRIMARY, EstimateKey
+from evaltool.records.examination import Examination
 from evaltool.records.gains import BudgetGains, Chances, InvestorReturn
 from evaltool.records.gate import GateResult
 from evaltool.records.ledger import Ledger
@@ -78,6 +79,8 @@ class Run(Record):
     """What investors get of a decided payment; None without ``[investment]`` and before a decision."""
     chances: Chances | None = None
     """How probable each payment was beforehand; None where the plan states neither belief nor expectation."""
+    examination: Examination | None = None
+    """What a headline by difference-in-differences was put through besides; None for other methods."""
     sign_offs: tuple[SignOff, ...] = ()
     """Recorded judgements on checks that asked for one, in the order of the acts; the decision takes them in."""
 

@@ -66,6 +66,7 @@ def programme(root: Path, tmp_path: Path) -> Path:
     text = (source / "plan.toml").read_text(encoding="utf-8")
     text = re.split(r"\[\[(?:budget_gain|sensitivity)\]\]", text)[0] + "[disclosure]" + text.split("[disclosure]", 1)[1]
     text = re.sub(r"\[estimator\.options\].*?\n\n", "", text, count=1, flags=re.DOTALL)
+    text = re.sub(r"\[\[inference\.rule\]\].*?\n\n", "", text, count=1, flags=re.DOTALL)
     text = re.sub(r"(\[\[payment\.rule\.terms\.tiers\]\].*?\n\n)+", "", text, count=1, flags=re.DOTALL)
     for old, new in (
         ('"did.group_time"', '"measured.level"'),

@@ -84,6 +84,55 @@ class Estimator(Record):
     options: Options = Field(default_factory=dict)
 
 
+InferenceMethod = Literal[
+    "own",
+    "hc1",
+    "cr1",
+    "cr2",
+    "cr2_ik",
+    "cr3",
+    "wild_bootstrap",
+    "multiplier_bootstrap",
+    "randomisation",
+    "conley_taber",
+    "ferman_pinto",
+]
+"""``own`` is the method's own standard error and test; the others belong to difference-in-differences."""
+
+
+class InferenceRule(Record):
+    """``[[inference.rule]]``: another primary method where there are few clusters; the first rule that holds is used.
+
+    A rule holds when any of its conditions does. Clusters are counted in the design, without outcomes.
+    """
+
+    use: InferenceMethod
+    """The method that is primary then."""
+    treated_below: int | None = Field(default=None, ge=1)
+    """Fewer treated clusters than this."""
+    comparison_below: int | None = Field(default=None, ge=1)
+    """Fewer comparison clusters than this."""
+    clusters_below: int | None = Field(default=None, ge=1)
+    """Fewer clusters in all than this."""
+
+    @model_validator(mode="after")
+    def has_a_condition(self) -> Self:
+        """Refuse a rule without a condition."""
+        if self.treated_below is self.comparison_below is self.clusters_below is None:
+            message = "a rule needs a condition: treated_below, comparison_below or clusters_below"
+            raise ValueError(message)
+        return self
+
+    def holds(self, treated: int, comparison: int) -> bool:
+        """Whether one of the conditions is met."""
+        counted = (
+            (self.treated_below, treated),
+            (self.comparison_below, comparison),
+            (self.clusters_below, treated + comparison),
+        )
+        return any(limit is not None and count < limit for limit, count in counted)
+
+
 class Inference(Record):
     """``[inference]``: the only place that states a confidence level."""
 
@@ -93,6 +142,15 @@ class Inference(Record):
     cluster: Text | None = None
     """Column whose values are the clusters; the unit itself when absent."""
     seed: int = Field(default=1, ge=0)
+    primary: InferenceMethod = "own"
+    """Whose test, interval and p-value are the headline's; the report shows every method beside it."""
+    rule: tuple[InferenceRule, ...] = ()
+    """Other primary methods where there are few clusters; the first rule that holds is used."""
+
+    @property
+    def stated_methods(self) -> frozenset[str]:
+        """Every method that may become the primary one."""
+        return frozenset({self.primary, *(one.use for one in self.rule)})
 
 
 class Gate(Record):

@@ -20,7 +20,9 @@ def build(telling: Telling) -> tuple[Block, ...]:
     if any(not e.reference for e in shown):
         part: Estimate = estimate.model_copy(update={"path": shown})
         axis = telling.say("axis.effect", {"unit": telling.unit})
-        blocks.append(telling.figure(draw_event_study(part, axis, telling.lang)))
+        looked_at = telling.run.examination
+        band = {} if looked_at is None else {p.element: (p.lower, p.upper) for p in looked_at.band}
+        blocks.append(telling.figure(draw_event_study(part, axis, telling.lang, band)))
     for elements, key in ((estimate.groups, "groups"), (estimate.calendar, "calendar")):
         if elements:
             blocks.append(_table(telling, _shown(telling, elements), key))
