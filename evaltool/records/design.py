@@ -141,8 +141,9 @@ class Design:
     Matching adds ``weights``, one row per submitted unit in canonical order: ``unit``, ``treated``, ``score``,
     ``weight`` (0: not matched; treated 1; comparison units average 1), ``set`` (1, 2, …; 0: none, or in several) and
     ``tie`` (units with the same code could stand in for each other); and ``pairs``: ``treated``, ``comparison``,
-    ``distance``, ``set``. Weighting has weights alone (``set`` 0), strata have sets and no pairs. Optimal matching adds
-    ``potential`` to the weights: with the costs they prove that no other pairs are nearer (``numerics.assignment``).
+    ``distance``, ``set``. Weighting has weights alone (``set`` 0), strata have sets and no pairs. Optimal and
+    full matching add ``potential`` to the weights: with the costs they prove that no other pairs are nearer
+    (``numerics.assignment``, ``numerics.edge_cover``).
     """
 
     summary: DesignSummary

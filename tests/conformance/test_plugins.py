@@ -56,6 +56,7 @@ EXPECTED = {
         "groups.published",
         "matching.coarsened_exact",
         "matching.exact",
+        "matching.full",
         "matching.nearest",
         "matching.optimal",
         "matching.subclass",

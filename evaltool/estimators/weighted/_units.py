@@ -19,6 +19,7 @@ from evaltool.records.plugins import EstimationRequest
 DESIGNS = (
     "matching.nearest",
     "matching.optimal",
+    "matching.full",
     "matching.exact",
     "matching.coarsened_exact",
     "matching.subclass",
