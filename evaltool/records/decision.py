@@ -46,6 +46,7 @@ Reason = Literal[
     "BASIS_ABSENT",
     "ONE_DONOR_DECIDES",
     "TIES_DECIDE",
+    "HIDDEN_BIAS",
     "REGRESSION_TO_MEAN",
 ]
 STATES: tuple[State, ...] = get_args(State)

@@ -76,6 +76,7 @@ EXPECTED = {
         "effective_sample_size",
         "estimand_changed",
         "few_clusters",
+        "hidden_bias",
         "largest_weight_share",
         "leave_one_out",
         "linkage",
