@@ -75,7 +75,8 @@ def _compared(context: GateContext, adjusted: frozenset[str]) -> Compared | None
     if panel is None or panel.masked or weights is None or facts is None:
         return None
     frame = panel.frame
-    if not {"treated", f"y.{context.headline.key.outcome}"} <= set(frame) or frame["unit"].tolist() != weights["unit"].tolist():
+    known = {"treated", f"y.{context.headline.key.outcome}"} <= set(frame)
+    if not known or frame["unit"].tolist() != weights["unit"].tolist():
         return None
     inside = weights["weight"].to_numpy(dtype=np.float64) > 0.0
     good = 1.0 if context.plan.outcome_named(context.headline.key.outcome).direction == "increase" else -1.0

@@ -47,6 +47,7 @@ Reason = Literal[
     "ONE_DONOR_DECIDES",
     "TIES_DECIDE",
     "HIDDEN_BIAS",
+    "NEGATIVE_CONTROL",
     "REGRESSION_TO_MEAN",
 ]
 STATES: tuple[State, ...] = get_args(State)

@@ -83,6 +83,7 @@ EXPECTED = {
         "locked",
         "matched_share",
         "minimum_sample",
+        "negative_controls",
         "overlap",
         "placebo_in_space",
         "placebo_in_time",

@@ -96,9 +96,7 @@ def test_the_robustness_value_is_that_of_the_t_statistic() -> None:
     assert robustness_of(x[:, 0], d, np.ones(80), x[:, :1], 1.0) in {None, 1.0}
 
 
-def judged(
-    design: str, options: dict[str, object], rules: list[dict[str, object]], minimum: str = "1"
-) -> GateResult:
+def judged(design: str, options: dict[str, object], rules: list[dict[str, object]], minimum: str = "1") -> GateResult:
     """The check on a made-up cross-section; a fall of the outcome is good."""
     frame = cross_section(9, 40, 90)
     frame["y.absence"] = -frame.pop("y.y")
