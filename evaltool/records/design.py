@@ -42,6 +42,9 @@ class BalanceRow(Record):
     mean_treated_after: Finite | None = None
     mean_comparison_after: Finite | None = None
     """Weighted mean of the matched comparison units."""
+    overlap_before: Finite | None = None
+    """Overlap coefficient, 1 for the same distribution; None in records made before it was kept."""
+    overlap_after: Finite | None = None
 
 
 class ScoreBin(Record):

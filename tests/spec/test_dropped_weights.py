@@ -28,6 +28,7 @@ MENU: list[tuple[str, dict[str, object]]] = [
     ("matching.nearest", {"estimand": "ATE", "replace": True}),
     ("matching.optimal", {"ratio": 2}),
     ("matching.full", {}),
+    ("matching.full", {"estimand": "ATE"}),
 ]
 
 

@@ -85,6 +85,7 @@ def _table(telling: Telling, facts: MatchSummary) -> Table:
         "difference_before",
         "difference_after",
         "variance_ratio",
+        "overlap_after",
     )
     return Table(
         caption=telling.say("text.balance_caption"),
@@ -92,7 +93,7 @@ def _table(telling: Telling, facts: MatchSummary) -> Table:
         rows=tuple(_row(telling, row) for row in facts.balance),
         numeric=tuple(range(1, len(heads))),
         wide=(0,),
-        widths=(27, 13, 14, 14, 11, 11, 10),
+        widths=(26, 12, 13, 13, 10, 10, 9, 7),
         note=telling.say("text.balance_note", {"denominator": telling.say("text.balance_denominator")}),
     )
 
@@ -101,13 +102,14 @@ def _row(telling: Telling, row: BalanceRow) -> tuple[str, ...]:
     """One covariate; what would tell of few is withheld. Shares of two-valued covariates are told as per cent."""
     name = covariate_name(telling, row)
     if telling.hides_balance(row):
-        return (name, *(telling.say("label.withheld") for _ in range(6)))
+        return (name, *(telling.say("label.withheld") for _ in range(7)))
     means = (row.mean_treated_after, row.mean_comparison_before, row.mean_comparison_after)
     none = telling.say("label.none")
     texts = [none if m is None else _mean(telling, row, m) for m in means]
     sizes = [none if d is None else telling.number(d, DIGITS) for d in (row.smd_before, row.smd_after)]
     ratio = none if row.variance_ratio_after is None else telling.number(row.variance_ratio_after, 2)
-    return (name, *texts, *sizes, ratio)
+    shared = none if row.overlap_after is None else telling.number(row.overlap_after, 2)
+    return (name, *texts, *sizes, ratio, shared)
 
 
 def _mean(telling: Telling, row: BalanceRow, value: float) -> str:
