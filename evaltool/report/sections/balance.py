@@ -26,10 +26,21 @@ def build(telling: Telling) -> tuple[Block, ...]:
         rows=tuple(_love_row(telling, row) for row in shown),
         good=good,
         fair=fair,
-        denominator=telling.say("text.balance_denominator"),
+        denominator=telling.say(worded(telling, "text.balance_denominator")),
+        weighted=is_weighted(telling),
     )
     lead = Prose(text=_lead(telling, facts, shown, (good, fair)))
     return (lead, telling.figure(draw_love(picture, telling.lang)), _table(telling, facts))
+
+
+def is_weighted(telling: Telling) -> bool:
+    """Whether the design weighs groups and matches nobody."""
+    return telling.run.design.comparison == "weighted"
+
+
+def worded(telling: Telling, key: str) -> str:
+    """The key of a text that says how the groups were made alike: by matching, or by weights."""
+    return f"{key}_weighted" if is_weighted(telling) else key
 
 
 def covariate_name(telling: Telling, row: BalanceRow) -> str:
@@ -72,7 +83,7 @@ def _lead(telling: Telling, facts: MatchSummary, rows: tuple[BalanceRow, ...], l
         "good": telling.number(good, 2),
         "fair": telling.number(fair, 2),
     }
-    return telling.tell("text.balance_lead", values)
+    return telling.tell(worded(telling, "text.balance_lead"), values)
 
 
 def _table(telling: Telling, facts: MatchSummary) -> Table:
@@ -88,13 +99,16 @@ def _table(telling: Telling, facts: MatchSummary) -> Table:
         "overlap_after",
     )
     return Table(
-        caption=telling.say("text.balance_caption"),
+        caption=telling.say(worded(telling, "text.balance_caption")),
         head=tuple(telling.say(f"label.{key}") for key in heads),
         rows=tuple(_row(telling, row) for row in facts.balance),
         numeric=tuple(range(1, len(heads))),
         wide=(0,),
         widths=(26, 12, 13, 13, 10, 10, 9, 7),
-        note=telling.say("text.balance_note", {"denominator": telling.say("text.balance_denominator")}),
+        note=telling.say(
+            worded(telling, "text.balance_note"),
+            {"denominator": telling.say(worded(telling, "text.balance_denominator"))},
+        ),
     )
 
 
