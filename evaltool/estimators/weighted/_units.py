@@ -10,8 +10,9 @@ import pandas as pd
 from evaltool.errors import Fault, Place, RunError, did_you_mean
 from evaltool.estimators.weighted._matching_faults import matching_se_faults
 from evaltool.estimators.weighted._weights_again import EQUATIONS, equations_of
+from evaltool.numerics.matching_effect import PairRows
 from evaltool.numerics.weighting import Weighting
-from evaltool.records.design import MatchSummary
+from evaltool.records.design import Design, MatchSummary
 from evaltool.records.evidence import ALL
 from evaltool.records.panel import FloatArray, IntArray, Panel
 from evaltool.records.plugins import EstimationRequest
@@ -48,6 +49,9 @@ class MatchedUnits:
     """(n, k) columns the design's score is fitted on."""
     equations: Weighting | None = None
     """What the weights were fitted by, where that counts in the standard error."""
+    rows: PairRows | None = None
+    """One row for each time a unit stands in a set, where the standard error asks for it."""
+    seed: int = 1
 
     @property
     def inside(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -83,12 +87,23 @@ def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: s
     """The units of the design with the outcome asked for. Raises RunError with every fault found."""
     panel, weights, facts = data_of(request)
     faults = [*_plan_faults(request, facts), *_covariate_faults(panel, covariates), *_roster_faults(panel, weights)]
-    if se == "cluster_set" and facts.sets == 0:
+    if se in {"cluster_set", "bootstrap"} and (
+        facts.sets == 0 or (se == "bootstrap" and "strata" in facts.conventions)
+    ):
         faults.append(
             Fault(
                 code="RUN_NO_SETS",
-                cause="Standard errors by matched set are asked for, but comparison units are in several sets.",
-                fix='Use se = "hc3", or match without replacement.',
+                cause="Standard errors by matched set are asked for, but units are in several sets, or in none.",
+                fix='Use se = "cluster_set_and_unit" or "hc3", or match without replacement.',
+                place=Place(key="estimator.options.se"),
+            )
+        )
+    if se == "cluster_set_and_unit" and (request.design.pairs is None or facts.estimand.startswith("ATE")):
+        faults.append(
+            Fault(
+                code="RUN_NO_SETS",
+                cause="Standard errors by matched set and unit are asked for, but the design has no pairs for one arm.",
+                fix='Use se = "auto", or a design that matches for the ATT or ATC.',
                 place=Place(key="estimator.options.se"),
             )
         )
@@ -128,8 +143,30 @@ def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: s
         covariates=frame[[f"x.{name}" for name in covariates]].to_numpy(dtype=np.float64),
         names=covariates,
         regressors=frame[[f"x.{name}" for name in facts.covariates]].to_numpy(dtype=np.float64),
+        rows=_rows(request.design, weights) if se == "cluster_set_and_unit" else None,
+        seed=request.inference.seed,
         equations=equations_of(panel, facts) if se in {"auto", "m_estimation"} and len(weights) == submitted else None,
     )
+
+
+def _rows(design: Design, weights: pd.DataFrame) -> PairRows | None:
+    """Everybody once for each set they stand in, by place among those with weight; shares add up to the weights."""
+    pairs = design.pairs
+    if pairs is None:
+        return None
+    inside = weights.loc[weights["weight"] > 0.0].reset_index(drop=True)
+    place = pd.Index(inside["unit"])
+    own = inside["weight"].to_numpy(dtype=np.float64)
+    parts = []
+    for arm in ("treated", "comparison"):
+        unit = place.get_indexer(pairs[arm]).astype(np.int64)
+        rows = pd.DataFrame({"unit": unit, "set": pairs["set"].to_numpy(dtype=np.int64)})
+        rows["part"] = 1.0 / rows.groupby("set")["unit"].transform("size")
+        parts.append(rows.groupby(["set", "unit"], as_index=False, sort=True)["part"].sum())
+    every = pd.concat(parts, ignore_index=True)
+    share = every["part"] / every.groupby("unit")["part"].transform("sum")
+    unit = every["unit"].to_numpy(dtype=np.int64)
+    return PairRows(unit, every["set"].to_numpy(dtype=np.int64), share.to_numpy(dtype=np.float64) * own[unit])
 
 
 def _roster_faults(panel: Panel, weights: pd.DataFrame) -> list[Fault]:
