@@ -87,36 +87,7 @@ def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: s
     """The units of the design with the outcome asked for. Raises RunError with every fault found."""
     panel, weights, facts = data_of(request)
     faults = [*_plan_faults(request, facts), *_covariate_faults(panel, covariates), *_roster_faults(panel, weights)]
-    if se in {"cluster_set", "bootstrap"} and (
-        facts.sets == 0 or (se == "bootstrap" and "strata" in facts.conventions)
-    ):
-        faults.append(
-            Fault(
-                code="RUN_NO_SETS",
-                cause="Standard errors by matched set are asked for, but units are in several sets, or in none.",
-                fix='Use se = "cluster_set_and_unit" or "hc3", or match without replacement.',
-                place=Place(key="estimator.options.se"),
-            )
-        )
-    if se == "cluster_set_and_unit" and (request.design.pairs is None or facts.estimand.startswith("ATE")):
-        faults.append(
-            Fault(
-                code="RUN_NO_SETS",
-                cause="Standard errors by matched set and unit are asked for, but the design has no pairs for one arm.",
-                fix='Use se = "auto", or a design that matches for the ATT or ATC.',
-                place=Place(key="estimator.options.se"),
-            )
-        )
-    faults += matching_se_faults(facts, se, covariates)
-    if se == "m_estimation" and facts.conventions.get("weighting") not in EQUATIONS:
-        faults.append(
-            Fault(
-                code="RUN_NO_EQUATIONS",
-                cause="Weights are to count as estimated, but those of this design solve no estimating equations.",
-                fix='Use se = "auto", or a design with inverse propensity, entropy or covariate balancing weights.',
-                place=Place(key="estimator.options.se"),
-            )
-        )
+    faults += [*_set_faults(request.design, facts, se), *matching_se_faults(facts, se, covariates)]
     if faults:
         raise RunError(faults)
     frame = panel.frame
@@ -147,6 +118,23 @@ def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: s
         seed=request.inference.seed,
         equations=equations_of(panel, facts) if se in {"auto", "m_estimation"} and len(weights) == submitted else None,
     )
+
+
+def _set_faults(design: Design, facts: MatchSummary, se: str) -> list[Fault]:
+    """Standard errors that need sets, pairs or estimating equations which the design does not have."""
+    alone = facts.sets == 0 or (se == "bootstrap" and "strata" in facts.conventions)
+    code, cause, fix = "RUN_NO_SETS", "", ""
+    if se in {"cluster_set", "bootstrap"} and alone:
+        cause = "Standard errors by matched set are asked for, but units are in several sets, or in none."
+        fix = 'Use se = "cluster_set_and_unit" or "hc3", or match without replacement.'
+    elif se == "cluster_set_and_unit" and (design.pairs is None or facts.estimand.startswith("ATE")):
+        cause = "Standard errors by matched set and unit are asked for, but the design has no pairs for one arm."
+        fix = 'Use se = "auto", or a design that matches for the ATT or ATC.'
+    elif se == "m_estimation" and facts.conventions.get("weighting") not in EQUATIONS:
+        code = "RUN_NO_EQUATIONS"
+        cause = "Weights are to count as estimated, but those of this design solve no estimating equations."
+        fix = 'Use se = "auto", or a design with inverse propensity, entropy or covariate balancing weights.'
+    return [Fault(code, cause, fix, Place(key="estimator.options.se"))] if cause else []
 
 
 def _rows(design: Design, weights: pd.DataFrame) -> PairRows | None:
