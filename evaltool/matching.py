@@ -124,6 +124,51 @@ def optimal(  # noqa: PLR0913 - the direct road: column names and options as key
     return designed(frame, Wanted(name, treatment, unit, options, named), faults)
 
 
+def full(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    frame: Frame,
+    *,
+    treatment: str,
+    covariates: Sequence[str],
+    unit: str,
+    estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
+    distance: Literal["logit", "probit", "mahalanobis", "robust_mahalanobis", "scaled_euclidean"] = "logit",
+    match_on: Sequence[str] = (),
+    scale: Literal["probability", "linear"] = "probability",
+    caliper: Number | None = None,
+    caliper_sd: Literal["overall", "mean_of_groups", "pooled"] = "overall",
+    calipers: Mapping[str, Number] | None = None,
+    tie_order: str | None = None,
+    exact: Sequence[str] = (),
+) -> MatchedDesign:
+    """Everybody in sets of one with one or more, at the least total distance (``matching.full``): unique and certified.
+
+    Arguments as in ``nearest``; ``tie_order`` decides between optima. Raises UsageError, DataError, RunError.
+    """
+    name = "matching.full"
+    faults: list[Fault] = [
+        *only("estimand", estimand, ("ATT", "ATC", "ATE"), name),
+        *only("distance", distance, DISTANCES, name),
+    ]
+    lists = {"covariates": covariates, "exact": exact, "match_on": match_on}
+    columns = {key: listed(key, value, name, faults) for key, value in lists.items()}
+    widths = {key: exactly(width) for key, width in (calipers or {}).items()}
+    ordering = [] if tie_order is None or tie_order == unit else [tie_order]
+    rare: dict[str, Option] = {
+        "estimand": estimand,
+        "distance": distance,
+        "match_on": columns["match_on"] or None,
+        "caliper": exactly(caliper),
+        "calipers": dict(widths),
+        "tie_order": ordering[0] if ordering else None,
+    }
+    fixed: dict[str, Option] = {"scale": scale, "exact": columns["exact"]}
+    options = {"covariates": columns["covariates"], **fixed, **unlike(rare, NEAREST)}
+    if caliper is not None or caliper_sd != "overall":
+        options["caliper_sd"] = caliper_sd
+    named = [*(column for group in columns.values() for column in group), *widths, *ordering]
+    return designed(frame, Wanted(name, treatment, unit, options, named), faults)
+
+
 def exact(
     frame: Frame,
     *,

@@ -17,6 +17,8 @@ NAME = "weighted.difference"
 STANDARD_ERRORS = {
     "auto": "auto",
     "cluster_set": "cluster_set",
+    "cluster_set_and_unit": "cluster_set_and_unit",
+    "bootstrap": "bootstrap",
     "m_estimation": "m_estimation",
     "abadie_imbens": "abadie_imbens",
     "abadie_imbens_2016": "abadie_imbens_2016",
@@ -27,7 +29,17 @@ STANDARD_ERRORS = {
 }
 
 StandardError = Literal[
-    "auto", "cluster_set", "m_estimation", "abadie_imbens", "abadie_imbens_2016", "robust", "hc3", "hc1", "hc0"
+    "auto",
+    "cluster_set",
+    "cluster_set_and_unit",
+    "bootstrap",
+    "m_estimation",
+    "abadie_imbens",
+    "abadie_imbens_2016",
+    "robust",
+    "hc3",
+    "hc1",
+    "hc0",
 ]
 
 Kind = Literal["mean", "binary", "count", "money"]
@@ -44,6 +56,7 @@ def difference(
     """The weighted difference in means of matched units (``weighted.difference``), adjusted for ``covariates`` if any.
 
     ``frame`` holds the units the design was made on, with the outcome. ``se``: ``cluster_set`` (by matched set),
+    ``cluster_set_and_unit`` (both, where units stand in several sets), ``bootstrap`` (999 draws of matched sets),
     ``abadie_imbens`` (matching with replacement on a score; ``abadie_imbens_2016``: the score estimated, for the ATE),
     ``m_estimation`` (weights count as estimated), ``robust`` (HC3), ``hc1``, ``hc0``; ``auto`` takes matched sets where
     every unit is in one, else M-estimation where the weights have equations, else HC3. Others are refused. Raises

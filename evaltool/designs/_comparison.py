@@ -170,6 +170,8 @@ def balance_of(made: Comparison) -> tuple[BalanceRow, ...]:
                 mean_comparison_before=None if name == SCORE else first.mean_comparison,
                 mean_treated_after=None if name == SCORE else then.mean_treated,
                 mean_comparison_after=None if name == SCORE else then.mean_comparison,
+                overlap_before=first.overlap,
+                overlap_after=then.overlap,
             )
         )
     return tuple(rows)

@@ -16,7 +16,7 @@ from evaltool.records.showing import Summary
 
 BALANCE = (
     *("covariate", "kind", "smd_before", "smd_after", "variance_ratio_before", "variance_ratio_after"),
-    *("ks_before", "ks_after", "denominator"),
+    *("ks_before", "ks_after", "overlap_before", "overlap_after", "denominator"),
 )
 
 

@@ -25,6 +25,7 @@ NOUNS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "days": {"da": ("dag", "dage"), "en": ("day", "days")},
     "thresholds": {"da": ("tærskel", "tærskler"), "en": ("threshold", "thresholds")},
     "variations": {"da": ("ændring", "ændringer"), "en": ("variation", "variations")},
+    "controls": {"da": ("kontroludfald", "kontroludfald"), "en": ("control outcome", "control outcomes")},
     "fits": {"da": ("beregning", "beregninger"), "en": ("fit", "fits")},
 }
 """What gates count: singular and plural."""

@@ -95,3 +95,8 @@ def turned(context: GateContext, effect: float) -> float:
     outcome = context.plan.outcome_named(context.headline.key.outcome)
     good = 1.0 if outcome.direction == "increase" else -1.0
     return good * context.headline.on_scale(effect, scale=context.plan.estimand.scale)
+
+
+def is_weighted(context: GateContext) -> bool:
+    """Whether the design weighs groups and matches nobody: answers then speak of weights."""
+    return context.design.summary.comparison == "weighted"

@@ -28,7 +28,16 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from evaltool.gates._common import Finding, Measure, answer
-from evaltool.gates._matched import MATCHED, ROUNDING, Limits, for_matching, matching_of, misordered, no_matching
+from evaltool.gates._matched import (
+    MATCHED,
+    ROUNDING,
+    Limits,
+    for_matching,
+    is_weighted,
+    matching_of,
+    misordered,
+    no_matching,
+)
 from evaltool.language.numbers import number
 from evaltool.records.base import Exact, Json, Record, Words
 from evaltool.records.design import BalanceRow, MatchSummary
@@ -49,6 +58,7 @@ MEASURE = Measure(
         en="What Works Clearinghouse (0.05, 0.25); Rubin (2001) for the variance ratio; note at 0.10: own proposal",
     ),
 )
+HOW = ({"da": "matchning", "en": "matching"}, {"da": "vægtning", "en": "weighting"})
 RATIO = Words(da="forhold mellem varianser", en="variance ratio")
 TIMES = Words(da="gange", en="times")
 SERIOUS: tuple[Verdict, ...] = ("PASS", "REVIEW", "CANNOT_TELL", "FAIL")
@@ -121,15 +131,15 @@ def check(context: GateContext) -> GateResult:
     lenient = verdict == "FAIL" or (
         verdict == "PASS" and worst.adjusted and worst.size > float(options.good) + ROUNDING
     )
-    decided = float(options.fair if lenient else options.good)
+    decided, weighted = float(options.fair if lenient else options.good), is_weighted(context)
     return answer(
         context,
         MEASURE,
         Finding(
             verdict=verdict,
             sentence=Words(
-                da=_danish(judged, worst, decided, options),
-                en=_english(judged, worst, decided, options),
+                da=_danish(judged, worst, (decided, HOW[weighted]["da"]), options),
+                en=_english(judged, worst, (decided, HOW[weighted]["en"]), options),
             ),
             statistic=worst.size,
             threshold=decided,
@@ -236,24 +246,26 @@ def _noted(judged: Sequence[Judged], options: Options) -> int:
     return sum(1 for item in judged if item.size > float(options.note) + ROUNDING)
 
 
-def _danish(judged: Sequence[Judged], worst: Judged, decided: float, options: Options) -> str:
-    """The sentence in Danish."""
+def _danish(judged: Sequence[Judged], worst: Judged, limit: tuple[float, str], options: Options) -> str:
+    """The sentence in Danish; ``limit``: what decided, and how the groups were made alike."""
+    decided, how = limit
     side = "højst" if worst.verdict == "PASS" else "mere end"
     bridged = " Der justeres for den i beregningen." if worst.adjusted else ""
     return (
-        f"Den største forskel efter matchning er {number(worst.size, 'da', 3)} standardafvigelser (af alle i "
+        f"Den største forskel efter {how} er {number(worst.size, 'da', 3)} standardafvigelser (af alle i "
         f"indsatsgruppen, {number(worst.row.denominator, 'da')}) i '{worst.name.da}', {side} "
         f"{number(decided, 'da')}; {_noted(judged, options)} af {len(judged)} ligger over "
         f"{number(options.note, 'da')}.{bridged}"
     )
 
 
-def _english(judged: Sequence[Judged], worst: Judged, decided: float, options: Options) -> str:
-    """The sentence in English."""
+def _english(judged: Sequence[Judged], worst: Judged, limit: tuple[float, str], options: Options) -> str:
+    """The sentence in English; ``limit`` as in Danish."""
+    decided, how = limit
     side = "at most" if worst.verdict == "PASS" else "more than"
     bridged = " The estimate adjusts for it." if worst.adjusted else ""
     return (
-        f"The largest difference after matching is {number(worst.size, 'en', 3)} standard deviations (of all treated, "
+        f"The largest difference after {how} is {number(worst.size, 'en', 3)} standard deviations (of all treated, "
         f"{number(worst.row.denominator, 'en')}) in '{worst.name.en}', {side} "
         f"{number(decided, 'en')}; {_noted(judged, options)} of {len(judged)} are above "
         f"{number(options.note, 'en')}.{bridged}"

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from evaltool.gates._common import Finding, Measure, answer
 from evaltool.gates._few import agreeing, is_few, most
-from evaltool.gates._matched import MATCHED, Limits, for_matching, matching_of, misordered, no_matching
+from evaltool.gates._matched import MATCHED, Limits, for_matching, is_weighted, matching_of, misordered, no_matching
 from evaltool.language.numbers import number, percent
 from evaltool.records.base import Exact, Json, Record, Words
 from evaltool.records.gate import GateResult
@@ -31,6 +31,10 @@ MEASURE = Measure(
         en="Own proposal: 0.90 passes, 0.80 to 0.90 is reviewed, less blocks",
     ),
 )
+
+FOUND = (Words(da="fandt et match", en="found a match"), Words(da="fandt ikke et match", en="found no match"))
+WEIGHED = (Words(da="har vægt", en="have weight"), Words(da="har ikke vægt", en="have no weight"))
+"""What is said of the treated that take part, and of those that do not."""
 
 
 class Options(Record):
@@ -62,17 +66,18 @@ def check(context: GateContext) -> GateResult:
         (number(facts.treated_matched, lang), number(facts.treated_submitted, lang), percent(share, lang))
         for lang in ("da", "en")
     )
+    have, lack = WEIGHED if is_weighted(context) else FOUND
     sentence = Words(
-        da=f"Grænsen er {percent(decided, 'da', 0)}: {da[0]} af {da[1]} i indsatsgruppen ({da[2]}) fandt et match.",
-        en=f"{en[0]} of {en[1]} treated units ({en[2]}) found a match; the limit is {percent(decided, 'en', 0)}.",
+        da=f"Grænsen er {percent(decided, 'da', 0)}: {da[0]} af {da[1]} i indsatsgruppen ({da[2]}) {have.da}.",
+        en=f"{en[0]} of {en[1]} treated units ({en[2]}) {have.en}; the limit is {percent(decided, 'en', 0)}.",
     )
     without = facts.treated_submitted - facts.treated_matched
     if is_few(context, without):
         few = number(most(context, without) + 1, "da")
         share = agreeing(1 - most(context, without) / facts.treated_submitted, verdict, decided, rising=True)
         sentence = Words(
-            da=f"Grænsen er {percent(decided, 'da', 0)}: færre end {few} i indsatsgruppen fandt ikke et match.",
-            en=f"Fewer than {few} treated units found no match; the limit is {percent(decided, 'en', 0)}.",
+            da=f"Grænsen er {percent(decided, 'da', 0)}: færre end {few} i indsatsgruppen {lack.da}.",
+            en=f"Fewer than {few} treated units {lack.en}; the limit is {percent(decided, 'en', 0)}.",
         )
     evidence: dict[str, Json] = {
         "treated_matched": facts.treated_matched,

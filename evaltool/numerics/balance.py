@@ -1,4 +1,4 @@
-"""How alike two weighted groups are: standardised mean difference, variance ratio, Kolmogorov–Smirnov distance.
+"""How alike two weighted groups are: mean difference, variance ratio, distance and overlap of distributions.
 
 Conventions are R cobalt's (4.5.5): the mean difference is divided by the treated group's standard deviation before
 matching, √(p(1 − p)) for a covariate with two values; weighted variances are unbiased under reliability weights; no
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaltool.numerics.inference import Floats
+from evaltool.numerics.overlap import Arm, bandwidth, overlap
 
 TWO_VALUES = 2
 
@@ -38,6 +39,8 @@ class Alike:
     ks: float
     mean_treated: float
     mean_comparison: float
+    overlap: float
+    """Area that both densities share, 0 to 1."""
 
 
 def is_binary(x: Floats) -> bool:
@@ -90,6 +93,7 @@ def compare(x: Floats, groups: Groups, *, sd: float, binary: bool) -> Alike:
         ks=_distance(a, u, b, v),
         mean_treated=mean_a,
         mean_comparison=mean_b,
+        overlap=overlap(Arm(a, u), Arm(b, v), bandwidth(x, groups.treated)),
     )
 
 

@@ -88,6 +88,63 @@ def clustered(fit: WeightedFit, clusters: Ints) -> Floats | None:
     return _sandwich(fit, influence_sums(fit.scores, clusters)) * ((n - 1) / (n - k)) * (size / (size - 1))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PairRows:
+    """The regression on (r,) rows, one for each time a unit stands in a set: place among the units, set, weight."""
+
+    unit: Ints
+    set: Ints
+    weight: Floats
+
+
+def clustered_two_ways(fit: WeightedFit, weights: Floats, rows: PairRows) -> Floats | None:
+    """(k, k) HC1 covariance clustered by matched set and by unit, for units that stand in several sets.
+
+    ``weights`` (n,) of the fit. V(set) + V(unit) − V(row), each with its own G/(G − 1) and (r − 1)/(r − k) for r rows
+    (Cameron, Gelbach & Miller 2011, equation 2.11; Abadie & Spiess 2022, section 4). None without spare rows or
+    clusters, or where the treatment's variance is not positive.
+    """
+    r, k = rows.unit.shape[0], fit.scores.shape[1]
+    scores = fit.scores[rows.unit] * (rows.weight / weights[rows.unit])[:, None]
+    total = np.zeros((k, k))
+    for codes, sign in ((rows.set, 1.0), (rows.unit, 1.0), (np.arange(r), -1.0)):
+        used = np.unique(codes, return_inverse=True)[1].reshape(-1)
+        size = int(used.max()) + 1
+        if r <= k or size <= 1:
+            return None
+        total += sign * size / (size - 1) * _sandwich(fit, influence_sums(scores, used))
+    return total * ((r - 1) / (r - k))
+
+
+DRAWS = 999
+"""Resamples of sets."""
+
+
+def resampled(x: Floats, y: Floats, weights: Floats, clusters: Ints, seed: int) -> Floats | None:
+    """(k, k) covariance of the weighted regression's coefficients over 999 draws of as many clusters with replacement.
+
+    Clusters are codes 0 … G − 1 (Efron & Tibshirani 1993, section 8.6; Austin & Small 2014 for matched sets). The same
+    for the same seed. None with one cluster.
+    """
+    size = int(clusters.max()) + 1
+    if size <= 1:
+        return None
+    k = x.shape[1]
+    scale = np.maximum(np.max(np.abs(x), axis=0), np.finfo(np.float64).tiny)
+    z = x / scale
+    inner, outer = np.zeros((size, k, k)), np.zeros((size, k))
+    np.add.at(inner, clusters, weights[:, None, None] * z[:, :, None] * z[:, None, :])
+    np.add.at(outer, clusters, (weights * y)[:, None] * z)
+    generator = np.random.Generator(np.random.PCG64(seed))
+    counts = np.stack([np.bincount(generator.integers(0, size, size), minlength=size) for _ in range(DRAWS)]).astype(
+        np.float64
+    )
+    left = (counts @ inner.reshape(size, -1)).reshape(DRAWS, k, k)
+    right = counts @ outer
+    found = (np.linalg.pinv(left, hermitian=True) @ right[:, :, None])[:, :, 0] / scale
+    return np.atleast_2d(np.cov(found.T))
+
+
 def _sandwich(fit: WeightedFit, scores: Floats) -> Floats:
     """Bread · Σ s s' · bread."""
     return fit.bread @ (scores.T @ scores) @ fit.bread

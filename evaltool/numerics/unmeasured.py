@@ -16,6 +16,9 @@ from scipy import stats
 
 from evaltool.numerics.inference import Floats
 
+Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+ALONE = 1e-12
+"""Below this share of its variance a treatment is explained by the covariates."""
 LARGEST = 1e6
 """Γ is not looked for beyond this."""
 ROUNDS = 200
@@ -120,8 +123,8 @@ def robustness(t: float, df: float, *, q: float = 1.0, alpha: float = 0.05) -> R
 
 
 def _root(f: float) -> float:
-    """½(√(f⁴ + 4f²) − f²)."""
-    return 0.5 * (math.sqrt(f**4 + 4.0 * f * f) - f * f)
+    """½(√(f⁴ + 4f²) − f²), written so that nothing cancels; 1 in the limit."""
+    return 0.0 if f == 0.0 else 2.0 / (1.0 + math.sqrt(1.0 + 4.0 / (f * f)))
 
 
 def _significant(f: float, critical: float) -> float:
@@ -130,3 +133,25 @@ def _significant(f: float, critical: float) -> float:
     if rest <= 0.0:
         return 0.0
     return _root(rest) if f < 1.0 / critical else (f * f - critical * critical) / (1.0 + f * f)
+
+
+def robustness_of(y: Floats, treated: Bools, weights: Floats, x: Floats, apart: float) -> float | None:
+    """The share a confounder must explain of both residual variances to move a coefficient by ``apart``.
+
+    Of the weighted regression of (n,) ``y`` on treatment and (n, k) covariates: f = apart · ‖treatment‖/‖outcome‖,
+    both residuals. None where one has no variation left.
+    """
+    root = np.sqrt(weights)
+    basis = np.column_stack([np.ones(y.shape[0]), x]) * root[:, None]
+    scaled = basis / np.maximum(np.sqrt(np.sum(basis**2, axis=0)), np.finfo(np.float64).tiny)
+    q = np.linalg.qr(scaled)[0]
+    d = treated.astype(np.float64) * root
+    d = d - q @ (q.T @ d)
+    size = float(d @ d)
+    if size <= ALONE * float(np.sum(weights)):
+        return None
+    e = y * root
+    e = e - q @ (q.T @ e)
+    e = e - d * (float(d @ e) / size)
+    left = float(e @ e)
+    return None if left <= 0.0 else _root(apart * math.sqrt(size / left))

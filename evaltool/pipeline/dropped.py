@@ -21,7 +21,7 @@ from evaltool.numerics.strata import Target, stratum_weights
 from evaltool.pipeline.blind_marks import Since
 from evaltool.records.design import BalanceRow, Design, DesignCohort, DonorSummary, MatchSummary, ScoreBin
 from evaltool.records.ledger import LedgerEntry, LedgerReason
-from evaltool.records.panel import FloatArray, Panel
+from evaltool.records.panel import FloatArray, IntArray, Panel
 
 MEMBERS = 1000
 SCORE = "score"
@@ -93,10 +93,13 @@ def _weighted(design: Design, panel: Panel, gone: set[int | str], entries: list[
         raise TypeError(message)
     left = weights.loc[~weights["unit"].isin(gone)].reset_index(drop=True)
     target = next((one for one in STRATA if one == facts.conventions.get("target")), None)
-    if target is not None and "strata" in facts.conventions:
+    full = "potential_base" in facts.conventions
+    if target is not None and ("strata" in facts.conventions or full):
         sets, treated = left["set"].to_numpy(dtype=np.int64), left["treated"].to_numpy(dtype=bool)
         left = left.assign(weight=stratum_weights(sets, treated, target))
         left = left.assign(set=np.where(left["weight"] > 0.0, sets, 0))
+        if full:
+            left = left.assign(set=_numbered(left["set"].to_numpy(dtype=np.int64)))
     inside = left["weight"].to_numpy(dtype=np.float64) > 0.0
     treated = left["treated"].to_numpy(dtype=bool)
     if not bool(np.any(inside & treated)) or not bool(np.any(inside & ~treated)):
@@ -108,6 +111,7 @@ def _weighted(design: Design, panel: Panel, gone: set[int | str], entries: list[
         "estimand": _renamed(facts.estimand, changed=bool(gone & set(roster["unit"].tolist()))),
         "treated_matched": int(np.sum(inside & treated)),
         "comparison_matched": int(np.sum(inside & ~treated)),
+        **({"sets": int(left["set"].max())} if full else {}),
         **_sizes(facts, left),
         "balance": tuple(
             _balance(row, panel, left, left["weight"].to_numpy(dtype=np.float64)) for row in facts.balance
@@ -149,9 +153,13 @@ def _weights(
     drawn = kept["unit"].map(share).fillna(0.0).to_numpy(dtype=np.float64) * scale
     weight = np.where(focal, matched.astype(np.float64), drawn)
     sets = np.where(weight > 0.0, kept["set"].to_numpy(dtype=np.int64), 0)
+    return kept.assign(weight=weight, set=_numbered(sets))
+
+
+def _numbered(sets: IntArray) -> IntArray:
+    """(n,) the sets that are left, from 1 without gaps; 0 stays."""
     used = np.unique(sets[sets > 0])
-    renumbered = np.where(sets > 0, np.searchsorted(used, sets) + 1, 0)
-    return kept.assign(weight=weight, set=renumbered)
+    return np.where(sets > 0, np.searchsorted(used, sets) + 1, 0)
 
 
 def _facts(old: MatchSummary, panel: Panel, weights: pd.DataFrame, pairs: pd.DataFrame) -> MatchSummary:
@@ -176,7 +184,7 @@ def _facts(old: MatchSummary, panel: Panel, weights: pd.DataFrame, pairs: pd.Dat
             "treated_matched": found,
             "comparison_matched": int(np.sum(weight[~treated] > 0.0)),
             "matched_share": served / submitted,
-            "sets": served if old.sets else 0,
+            "sets": int(weights["set"].max()) if old.sets else 0,
             **_sizes(old, weights),
             "largest_distance": float(pairs["distance"].max()),
             "tied_units": int((ties > 1).sum()),
@@ -192,6 +200,8 @@ def _balance(row: BalanceRow, panel: Panel, weights: pd.DataFrame, weight: Float
     groups = Groups(weights["treated"].to_numpy(dtype=bool), weight)
     now = compare(values.to_numpy(dtype=np.float64), groups, sd=row.denominator, binary=row.kind == "binary")
     update = {"smd_after": now.smd, "variance_ratio_after": now.variance_ratio, "ks_after": now.ks}
+    if row.overlap_after is not None:
+        update |= {"overlap_after": now.overlap}
     if row.mean_treated_after is not None:
         update |= {"mean_treated_after": now.mean_treated, "mean_comparison_after": now.mean_comparison}
     return row.model_copy(update=update)

@@ -48,6 +48,12 @@ class LovePicture:
     good: float
     fair: float
     denominator: str
+    weighted: bool = False
+    """Whether groups are weighted rather than matched: another word, not another picture."""
+
+    def words(self, name: str) -> str:
+        """The key of a text that says how the groups were made alike."""
+        return f"{name}_weighted" if self.weighted else name
 
 
 def draw_love(picture: LovePicture, lang: str) -> Drawing:
@@ -67,22 +73,24 @@ def draw_love(picture: LovePicture, lang: str) -> Drawing:
         _limits(axes, picture, voice)
         for place, row in enumerate(rows):
             _row(axes, place, row)
-        _labels(axes, rows, voice)
+        _labels(axes, rows, picture, voice)
         quiet_frame(axes)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=7))
         steady(axes.xaxis, lang)
         axes.set_xlabel(voice.say("figure.love_axis"), labelpad=4)
 
-    heads = ("column", "before_matching", "after_matching", "standard_deviation")
+    heads = ("column", picture.words("before_matching"), picture.words("after_matching"), "standard_deviation")
     return Drawing(
         name="love",
         svg=draw(height, paint),
-        caption=voice.say("figure.love_caption"),
+        caption=voice.say(picture.words("figure.love_caption")),
         alt=_alt(rows, picture, voice),
         head=tuple(voice.say(f"label.{key}") for key in heads),
         rows=tuple((r.label, _text(r.before, voice), _text(r.after, voice), r.denominator) for r in rows),
         numeric=(1, 2, 3),
-        note=voice.say("figure.love_note", {"denominator": picture.denominator, **_limit_words(picture, lang)}),
+        note=voice.say(
+            picture.words("figure.love_note"), {"denominator": picture.denominator, **_limit_words(picture, lang)}
+        ),
     )
 
 
@@ -117,7 +125,7 @@ def _row(axes: Axes, place: int, row: LoveRow) -> None:
         axes.plot([row.after], [place], marker="o", markersize=6, color=BLUE, linestyle="none", zorder=4, clip_on=False)
 
 
-def _labels(axes: Axes, rows: list[LoveRow], voice: Voice) -> None:
+def _labels(axes: Axes, rows: list[LoveRow], picture: LovePicture, voice: Voice) -> None:
     """Covariates at the left; the two marks explained above the plot at the right."""
     axes.set_yticks(range(len(rows)))
     axes.tick_params(axis="y", pad=9)
@@ -130,8 +138,8 @@ def _labels(axes: Axes, rows: list[LoveRow], voice: Voice) -> None:
             markeredgecolor=colour, markeredgewidth=1.3, linestyle="none", transform=_above(axes), clip_on=False,
         )  # fmt: skip
         axes.annotate(
-            voice.say(f"label.{key}"), (x, 1), xycoords=_above(axes), xytext=(6, 0), textcoords="offset points",
-            ha="left", va="center", fontsize=8, color=INK, annotation_clip=False,
+            voice.say(picture.words(f"label.{key}")), (x, 1), xycoords=_above(axes), xytext=(6, 0),
+            textcoords="offset points", ha="left", va="center", fontsize=8, color=INK, annotation_clip=False,
         )  # fmt: skip
 
 
@@ -153,11 +161,13 @@ def _alt(rows: list[LoveRow], picture: LovePicture, voice: Voice) -> str:
     lang = voice.lang
     after = [(row.after, row.label) for row in rows if row.after is not None]
     before = [(row.before, row.label) for row in rows if row.before is not None]
-    parts = [voice.say("figure.love_alt", {"n": number(len(rows), lang)})]
+    parts = [voice.say(picture.words("figure.love_alt"), {"n": number(len(rows), lang)})]
     for key, found in (("figure.love_alt_before", before), ("figure.love_alt_after", after)):
         if found:
             worst, name = max(found)
             parts.append(voice.say(key, {"worst": number(worst, lang, 3), "name": name}))
     inside = sum(value <= picture.good for value, _ in after)
-    parts.append(voice.say("figure.love_alt_within", {"n": number(inside, lang), **_limit_words(picture, lang)}))
+    parts.append(
+        voice.say(picture.words("figure.love_alt_within"), {"n": number(inside, lang), **_limit_words(picture, lang)})
+    )
     return " ".join(parts)

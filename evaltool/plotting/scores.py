@@ -17,6 +17,9 @@ from evaltool.records.design import ScoreBin
 HEIGHT = 2.9
 GREY = "#e3e8ec"
 
+WEIGHTED = "_weighted"
+"""Ending of the keys of texts that speak of weights and not of matches."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScorePicture:
@@ -24,6 +27,8 @@ class ScorePicture:
 
     bins: tuple[ScoreBin, ...]
     axis: str
+    weighted: bool = False
+    """Whether groups are weighted rather than matched: another word, not another picture."""
 
 
 def draw_scores(picture: ScorePicture, lang: str) -> Drawing:
@@ -46,14 +51,15 @@ def draw_scores(picture: ScorePicture, lang: str) -> Drawing:
         axes.set_ylim(-1.12 * tops[1], 1.12 * tops[0])
         axes.set_xlim(bins[0].lower, bins[-1].upper)
         axes.axhline(0, color=INK, linewidth=0.9, zorder=4)
-        _names(axes, voice)
+        _names(axes, voice, weighted=picture.weighted)
         quiet_frame(axes)
         axes.set_yticks([])
         axes.xaxis.set_major_locator(MaxNLocator(nbins=8))
         steady(axes.xaxis, lang)
         axes.set_xlabel(picture.axis, labelpad=4)
 
-    heads = ("from", "to", "treated_all", "treated_matched", "comparison_all", "comparison_matched")
+    how = WEIGHTED if picture.weighted else ""
+    heads = ("from", "to", "treated_all", f"treated_matched{how}", "comparison_all", f"comparison_matched{how}")
     return Drawing(
         name="scores",
         svg=draw(HEIGHT, paint),
@@ -89,7 +95,7 @@ def _side(axes: Axes, bins: Sequence[ScoreBin], counts: tuple[list[int], list[in
     return highest or 1.0
 
 
-def _names(axes: Axes, voice: Voice) -> None:
+def _names(axes: Axes, voice: Voice, *, weighted: bool) -> None:
     """Each side named in its corner, and what dashed and filled mean."""
     for text, y, va, colour in (
         (voice.say("arm.treated"), 0.985, "top", BLUE),
@@ -99,7 +105,7 @@ def _names(axes: Axes, voice: Voice) -> None:
             text, (0.005, y), xycoords="axes fraction", ha="left", va=va, fontsize=8.5, fontweight=600, color=colour,
             path_effects=halo(), zorder=6,
         )  # fmt: skip
-    key = voice.say("figure.scores_key")
+    key = voice.say(f"figure.scores_key{WEIGHTED if weighted else ''}")
     axes.annotate(
         key, (0.995, 0.985), xycoords="axes fraction", ha="right", va="top", fontsize=7.8, color=INK,
         path_effects=halo(), zorder=6, linespacing=1.3,

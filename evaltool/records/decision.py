@@ -48,6 +48,8 @@ Reason = Literal[
     "ONE_CLUSTER_DECIDES",
     "ONE_COHORT_DECIDES",
     "TIES_DECIDE",
+    "HIDDEN_BIAS",
+    "NEGATIVE_CONTROL",
     "REGRESSION_TO_MEAN",
 ]
 STATES: tuple[State, ...] = get_args(State)

@@ -42,6 +42,9 @@ class BalanceRow(Record):
     mean_treated_after: Finite | None = None
     mean_comparison_after: Finite | None = None
     """Weighted mean of the matched comparison units."""
+    overlap_before: Finite | None = None
+    """Overlap coefficient, 1 for the same distribution; None in records made before it was kept."""
+    overlap_after: Finite | None = None
 
 
 class ScoreBin(Record):
@@ -141,8 +144,9 @@ class Design:
     Matching adds ``weights``, one row per submitted unit in canonical order: ``unit``, ``treated``, ``score``,
     ``weight`` (0: not matched; treated 1; comparison units average 1), ``set`` (1, 2, …; 0: none, or in several) and
     ``tie`` (units with the same code could stand in for each other); and ``pairs``: ``treated``, ``comparison``,
-    ``distance``, ``set``. Weighting has weights alone (``set`` 0), strata have sets and no pairs. Optimal matching adds
-    ``potential`` to the weights: with the costs they prove that no other pairs are nearer (``numerics.assignment``).
+    ``distance``, ``set``. Weighting has weights alone (``set`` 0), strata have sets and no pairs. Optimal and
+    full matching add ``potential`` to the weights: with the costs they prove that no other pairs are nearer
+    (``numerics.assignment``, ``numerics.edge_cover``).
     """
 
     summary: DesignSummary

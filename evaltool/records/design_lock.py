@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from evaltool.records.base import Finite, Record, Slug, Text, seal_of
+from evaltool.records.base import Finite, Json, Record, Slug, Text, plain, seal_of
 from evaltool.records.design import DesignSummary
 from evaltool.records.ledger import Ledger
 
@@ -14,6 +14,8 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Mark = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 """First half of a sha256: what one unit's values were, without the values."""
 UnitId = int | str
+LATER = ("overlap_before", "overlap_after")
+"""Fields of a balance row that locks of earlier versions do not have."""
 
 
 class Whole(Record):
@@ -96,4 +98,11 @@ class DesignLock(Record):
     @property
     def own_seal(self) -> str:
         """The seal that belongs to the content."""
-        return seal_of({name: value for name, value in self if name != "seal"})
+        return seal_of(_without_later({name: plain(value) for name, value in self if name != "seal"}))
+
+
+def _without_later(value: Json) -> Json:
+    """The content without what a later version added and this lock does not have, so that earlier seals stand."""
+    if isinstance(value, dict):
+        return {k: _without_later(one) for k, one in value.items() if not (k in LATER and one is None)}
+    return [_without_later(one) for one in value] if isinstance(value, list) else value

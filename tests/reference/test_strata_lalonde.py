@@ -119,3 +119,34 @@ def test_exact_matching(panel: Panel, entries: dict[str, Any]) -> None:
     assert found.att == pytest.approx(entries["matchit_exact_race_deg"]["est"], rel=1e-8)
     assert found.se == pytest.approx(entries["matchit_exact_race_deg"]["se_hc3"], rel=1e-8)
     assert found.estimand == "ATT"
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("matchit_full", {}),
+        ("matchit_full_ate", {"estimand": "ATE"}),
+        ("matchit_full_cal", {"caliper": Decimal("0.2")}),
+    ],
+)
+def test_full_matching_is_no_farther_than_optmatchs(
+    panel: Panel, reference: Path, entries: dict[str, Any], name: str, options: dict[str, object]
+) -> None:
+    design = made(panel, "full", {"tie_order": "row", **options})
+    facts = design.summary.matching
+    assert facts is not None
+    assert design.weights is not None
+    theirs = pd.read_csv(reference / "numbers" / "lalonde_weights.csv")
+    theirs = theirs[(theirs["method"] == name) & theirs["subclass"].notna()].set_index("id")
+    score = design.weights.set_index("unit")["score"]
+    total = 0.0
+    for _, own in theirs.groupby("subclass"):
+        one, other = (score[own.index[own["treat"] == arm]].to_numpy() for arm in (1, 0))
+        assert min(len(one), len(other)) == 1
+        total += float(np.sum(np.abs(one[:, None] - other)))
+    assert facts.conventions["total_distance"] <= total + 614 * 0.5e-9
+    counts = {row["stat"]: row for row in entries[name]["nn"]}["Matched"]
+    assert (facts.treated_matched, facts.comparison_matched) == (counts["Treated"], counts["Control"])
+    target = Estimand(outcome="y", target=facts.estimand[:3])  # type: ignore[arg-type]
+    found = DIFFERENCE.estimate(asked(DifferenceOptions(), design, panel, estimand=target))
+    assert found.att == pytest.approx(entries[name]["att_simple"]["est"], abs=0.1 * entries[name]["att_simple"]["se"])

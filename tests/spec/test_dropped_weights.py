@@ -27,6 +27,8 @@ MENU: list[tuple[str, dict[str, object]]] = [
     ("matching.nearest", {"estimand": "ATC", "replace": True}),
     ("matching.nearest", {"estimand": "ATE", "replace": True}),
     ("matching.optimal", {"ratio": 2}),
+    ("matching.full", {}),
+    ("matching.full", {"estimand": "ATE"}),
 ]
 
 

@@ -79,3 +79,15 @@ def test_published_studies_by_both_roads(tmp_path: Path, reference: Path) -> Non
     assert "Utah             0.3939" in printed(studies, "smoking")
     assert "image/svg+xml" in shown(studies, "picture")
     assert "1543.498853  2080.705596" in printed(studies, "ties")
+
+
+def test_lalonde_from_the_raw_difference_to_the_trial(tmp_path: Path, reference: Path) -> None:
+    assert Path(os.environ["EVALTOOL_REFERENCE"]) == reference
+    study = executed("04_lalonde.ipynb", tmp_path)
+    assert printed(study, "data").strip() == "-635.03"
+    assert printed(study, "full").split() == ["2.141616", "101", "90"]
+    count, amounts, lower, trial = printed(study, "summary").strip().split("\n")
+    assert count == "34 estimates, from 814 to 2067"
+    assert amounts == "{0.0: 5, 500000.0: 18, 1000000.0: 11}"
+    assert (lower, trial) == ("0 would pay on the lower end", "1000000.00")
+    assert "nearest, with replacement" in printed(study, "payment")

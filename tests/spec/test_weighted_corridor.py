@@ -23,6 +23,7 @@ from evaltool.report.section import build_section
 SECTIONS = ("design", "people_flow", "balance", "overlap_scores", "methods", "main_estimate")
 CASES = [
     ("matching.optimal", "ratio = 2", "weighted.difference", "ATT"),
+    ("matching.full", "", "weighted.difference", "ATT"),
     ("matching.subclass", "subclasses = 4", "weighted.difference", "ATT"),
     ("matching.coarsened_exact", "bins = { a = 3, b = 3 }", "weighted.g_computation", "ATT"),
     ("matching.nearest", 'replace = true\nestimand = "ATE"', "weighted.difference", "ATE"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,8 +33,12 @@ class Promises:
 
 def check_promises(units: Units, made: Matches, promised: Promises) -> None:
     """Raise RunError (RUN_PROMISE_BROKEN), one fault per promise that does not hold."""
-    broken = [*_of_pairs(units, made, promised), *_of_sets(made)]
-    if broken:
+    kept([*of_pairs(units, made, promised), *_of_sets(made)])
+
+
+def kept(broken: Iterable[str]) -> None:
+    """Raise RunError (RUN_PROMISE_BROKEN), one fault for each of ``broken``."""
+    if found := list(broken):
         raise RunError(
             Fault(
                 code="RUN_PROMISE_BROKEN",
@@ -42,11 +46,11 @@ def check_promises(units: Units, made: Matches, promised: Promises) -> None:
                 fix="This is a fault of evaltool, not of the plan or the data: report it with the plan.",
                 place=Place(key="design"),
             )
-            for what in broken
+            for what in found
         )
 
 
-def _of_pairs(units: Units, made: Matches, promised: Promises) -> Iterator[str]:
+def of_pairs(units: Units, made: Matches, promised: Promises) -> Iterator[str]:
     """Distances, calipers, equal and unequal columns."""
     one, two = made.first, made.second
     distance = np.sqrt(np.sum((promised.points[one] - promised.points[two]) ** 2, axis=1))

@@ -36,13 +36,15 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from evaltool.designs._comparison import Comparison, Conventions, finish
+from evaltool.designs.matching._arcs import FINE, costs
+from evaltool.designs.matching._arcs import distance as distance_of
 from evaltool.designs.matching._ledger import ledger_of
 from evaltool.designs.matching._nearest_options import SCORES, NearestOptions
 from evaltool.designs.matching._nearest_rules import Ground, reasons
 from evaltool.designs.matching._promises import check_promises
 from evaltool.designs.matching._score import CaliperSd, Link, caliper_sd, fit_score
 from evaltool.designs.matching._sets import Matches, pairs_of, sets_of, ties_of, weights_of
-from evaltool.designs.matching._units import Bools, units_of
+from evaltool.designs.matching._units import units_of
 from evaltool.designs.matching.nearest import DISTANCES, check_matched, columns_of, ground_of, promised_by
 from evaltool.designs.weighting._weigh import Covariates
 from evaltool.errors import Fault, Place, RunError
@@ -50,12 +52,10 @@ from evaltool.numerics.assignment import assign
 from evaltool.numerics.matching import GRID
 from evaltool.records.base import Exact
 from evaltool.records.design import Design
-from evaltool.records.panel import FloatArray, IntArray
+from evaltool.records.panel import IntArray
 from evaltool.records.plugins import DesignPlugin, DesignRequest
 
 NAME = "matching.optimal"
-FINE = 10**9
-"""Costs are whole multiples of 1 / FINE."""
 
 
 class OptimalOptions(Covariates):
@@ -149,7 +149,7 @@ def _optimal(ground: Ground, ratio: int) -> tuple[Matches, IntArray, Conventions
         mine, theirs = mine[np.argsort(rank[mine])], theirs[np.argsort(rank[theirs])]
         if not theirs.shape[0]:
             continue
-        cost, allowed = _costs(ground, mine, theirs)
+        cost, allowed = costs(ground, mine, theirs)
         try:
             found = assign(np.repeat(cost, ratio, axis=0), np.repeat(allowed, ratio, axis=0))
         except ValueError as error:
@@ -161,32 +161,11 @@ def _optimal(ground: Ground, ratio: int) -> tuple[Matches, IntArray, Conventions
         potential[theirs] = found.columns[: theirs.shape[0]]
         total, several = total + found.total, several or found.optima
     one, two = (np.concatenate([*parts, np.zeros(0, dtype=np.int64)]).astype(np.int64) for parts in (first, second))
-    distance = np.rint(_distance(ground, one, two) * GRID).astype(np.int64)
+    distance = np.rint(distance_of(ground, one, two) * GRID).astype(np.int64)
     order = np.lexsort((rank[two], distance, one))
     wanted = np.where(ground.focal, ratio, 0).astype(np.int64)
     made = Matches(ground.focal, one[order], two[order], distance[order], wanted, replace=False)
     return made, potential, {"total_distance": total / FINE, "optima": "several" if several else "one"}
-
-
-def _distance(ground: Ground, one: IntArray, two: IntArray) -> FloatArray:
-    """Distances of pairs, added up coordinate by coordinate."""
-    squares = np.zeros(one.shape[0])
-    for p in range(ground.points.shape[1]):
-        squares += (ground.points[one, p] - ground.points[two, p]) ** 2
-    return np.sqrt(squares)
-
-
-def _costs(ground: Ground, mine: IntArray, theirs: IntArray) -> tuple[IntArray, Bools]:
-    """(m, n) distances in whole multiples of 10⁻⁹, and which pairs the calipers allow."""
-    one, two = (grid.ravel() for grid in np.meshgrid(mine, theirs, indexing="ij"))
-    allowed = np.ones(one.shape[0], dtype=np.bool_)
-    if ground.rule.caliper is not None:
-        allowed &= np.abs(ground.grid[one] - ground.grid[two]) <= ground.rule.caliper
-    for q, width in enumerate(ground.rule.widths):
-        allowed &= np.abs(ground.limited[one, q] - ground.limited[two, q]) <= width
-    cost = np.rint(_distance(ground, one, two) * FINE).astype(np.int64)
-    shape = (mine.shape[0], theirs.shape[0])
-    return cost.reshape(shape), allowed.reshape(shape)
 
 
 def _too_large(why: str) -> RunError:

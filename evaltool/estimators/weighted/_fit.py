@@ -10,7 +10,17 @@ import numpy as np
 from evaltool.estimators.weighted._matching_faults import MATCHING_SE
 from evaltool.estimators.weighted._matching_se import matching_se
 from evaltool.estimators.weighted._units import MatchedUnits
-from evaltool.numerics.matching_effect import WeightedFit, clustered, hc0, hc1, hc3, stacked, weighted_fit
+from evaltool.numerics.matching_effect import (
+    WeightedFit,
+    clustered,
+    clustered_two_ways,
+    hc0,
+    hc1,
+    hc3,
+    resampled,
+    stacked,
+    weighted_fit,
+)
 from evaltool.numerics.regression import Regressors
 from evaltool.records.estimate import AbsentReason
 from evaltool.records.panel import FloatArray
@@ -21,6 +31,8 @@ TREATMENT = 1
 """Column of treatment, after the constant."""
 FORMULAS = {
     "cluster_set": ("HC1, scores summed within matched sets", "(n - 1)/(n - k) * G/(G - 1)"),
+    "cluster_set_and_unit": ("HC1, scores summed within matched sets and within units", "(r - 1)/(r - k) * G/(G - 1)"),
+    "bootstrap": ("bootstrap of matched sets, 999 draws", "none"),
     "hc3": ("HC3 by unit", "scores divided by 1 - leverage"),
     "hc1": ("HC1 by unit", "n/(n - k)"),
     "hc0": ("HC0 by unit", "none"),
@@ -28,7 +40,7 @@ FORMULAS = {
     "abadie_imbens_2016": ("Abadie & Imbens 2016, the score estimated", "none"),
     "m_estimation": ("M-estimation, weights counted as estimated", "none"),
 }
-NORMAL = ("hc0", "m_estimation", *MATCHING_SE)
+NORMAL = ("hc0", "m_estimation", "bootstrap", *MATCHING_SE)
 """Standard errors without degrees of freedom."""
 
 
@@ -78,7 +90,7 @@ def fit_effect(units: MatchedUnits, se: str) -> Effect:
         att=att,
         se=None if absent else value,
         absent=absent,
-        df=None if absent or kind in NORMAL else float(units.facts.sets - 1 if by_set else fit.spare),
+        df=None if absent or kind in NORMAL else _df(units, kind, fit),
         observed=math.fsum((own * outcome[treated]).tolist()) / math.fsum(own.tolist()),
         formula=FORMULAS[kind][0],
         factor=FORMULAS[kind][1],
@@ -87,6 +99,13 @@ def fit_effect(units: MatchedUnits, se: str) -> Effect:
         covariance=None if absent else covariance,
         means=means,
     )
+
+
+def _df(units: MatchedUnits, kind: str, fit: WeightedFit) -> float:
+    """Clusters less one, the smaller number where there are two kinds; spare rows without clusters."""
+    if kind == "cluster_set_and_unit" and units.rows is not None:
+        return float(min(np.unique(units.rows.set).shape[0], np.unique(units.rows.unit).shape[0]) - 1)
+    return float(units.facts.sets - 1 if kind == "cluster_set" else fit.spare)
 
 
 def se_kind(units: MatchedUnits, se: str) -> str:
@@ -105,6 +124,10 @@ def _covariance(fit: WeightedFit, kind: str, units: MatchedUnits, matrix: FloatA
     inside = units.inside
     if kind == "cluster_set":
         return clustered(fit, units.sets[inside] - 1)
+    if kind == "bootstrap":
+        return resampled(matrix, units.outcome[inside], units.weights[inside], units.sets[inside] - 1, units.seed)
+    if kind == "cluster_set_and_unit" and units.rows is not None:
+        return clustered_two_ways(fit, units.weights[inside], units.rows)
     if kind == "m_estimation" and units.equations is not None:
         residual = units.outcome[inside] - matrix @ fit.coefficients
         equations = units.equations

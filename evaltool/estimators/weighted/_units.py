@@ -10,8 +10,9 @@ import pandas as pd
 from evaltool.errors import Fault, Place, RunError, did_you_mean
 from evaltool.estimators.weighted._matching_faults import matching_se_faults
 from evaltool.estimators.weighted._weights_again import EQUATIONS, equations_of
+from evaltool.numerics.matching_effect import PairRows
 from evaltool.numerics.weighting import Weighting
-from evaltool.records.design import MatchSummary
+from evaltool.records.design import Design, MatchSummary
 from evaltool.records.evidence import ALL
 from evaltool.records.panel import FloatArray, IntArray, Panel
 from evaltool.records.plugins import EstimationRequest
@@ -19,6 +20,7 @@ from evaltool.records.plugins import EstimationRequest
 DESIGNS = (
     "matching.nearest",
     "matching.optimal",
+    "matching.full",
     "matching.exact",
     "matching.coarsened_exact",
     "matching.subclass",
@@ -47,6 +49,9 @@ class MatchedUnits:
     """(n, k) columns the design's score is fitted on."""
     equations: Weighting | None = None
     """What the weights were fitted by, where that counts in the standard error."""
+    rows: PairRows | None = None
+    """One row for each time a unit stands in a set, where the standard error asks for it."""
+    seed: int = 1
 
     @property
     def inside(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -82,25 +87,7 @@ def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: s
     """The units of the design with the outcome asked for. Raises RunError with every fault found."""
     panel, weights, facts = data_of(request)
     faults = [*_plan_faults(request, facts), *_covariate_faults(panel, covariates), *_roster_faults(panel, weights)]
-    if se == "cluster_set" and facts.sets == 0:
-        faults.append(
-            Fault(
-                code="RUN_NO_SETS",
-                cause="Standard errors by matched set are asked for, but comparison units are in several sets.",
-                fix='Use se = "hc3", or match without replacement.',
-                place=Place(key="estimator.options.se"),
-            )
-        )
-    faults += matching_se_faults(facts, se, covariates)
-    if se == "m_estimation" and facts.conventions.get("weighting") not in EQUATIONS:
-        faults.append(
-            Fault(
-                code="RUN_NO_EQUATIONS",
-                cause="Weights are to count as estimated, but those of this design solve no estimating equations.",
-                fix='Use se = "auto", or a design with inverse propensity, entropy or covariate balancing weights.',
-                place=Place(key="estimator.options.se"),
-            )
-        )
+    faults += [*_set_faults(request.design, facts, se), *matching_se_faults(facts, se, covariates)]
     if faults:
         raise RunError(faults)
     frame = panel.frame
@@ -127,8 +114,47 @@ def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: s
         covariates=frame[[f"x.{name}" for name in covariates]].to_numpy(dtype=np.float64),
         names=covariates,
         regressors=frame[[f"x.{name}" for name in facts.covariates]].to_numpy(dtype=np.float64),
+        rows=_rows(request.design, weights) if se == "cluster_set_and_unit" else None,
+        seed=request.inference.seed,
         equations=equations_of(panel, facts) if se in {"auto", "m_estimation"} and len(weights) == submitted else None,
     )
+
+
+def _set_faults(design: Design, facts: MatchSummary, se: str) -> list[Fault]:
+    """Standard errors that need sets, pairs or estimating equations which the design does not have."""
+    alone = facts.sets == 0 or (se == "bootstrap" and "strata" in facts.conventions)
+    code, cause, fix = "RUN_NO_SETS", "", ""
+    if se in {"cluster_set", "bootstrap"} and alone:
+        cause = "Standard errors by matched set are asked for, but units are in several sets, or in none."
+        fix = 'Use se = "cluster_set_and_unit" or "hc3", or match without replacement.'
+    elif se == "cluster_set_and_unit" and (design.pairs is None or facts.estimand.startswith("ATE")):
+        cause = "Standard errors by matched set and unit are asked for, but the design has no pairs for one arm."
+        fix = 'Use se = "auto", or a design that matches for the ATT or ATC.'
+    elif se == "m_estimation" and facts.conventions.get("weighting") not in EQUATIONS:
+        code = "RUN_NO_EQUATIONS"
+        cause = "Weights are to count as estimated, but those of this design solve no estimating equations."
+        fix = 'Use se = "auto", or a design with inverse propensity, entropy or covariate balancing weights.'
+    return [Fault(code, cause, fix, Place(key="estimator.options.se"))] if cause else []
+
+
+def _rows(design: Design, weights: pd.DataFrame) -> PairRows | None:
+    """Everybody once for each set they stand in, by place among those with weight; shares add up to the weights."""
+    pairs = design.pairs
+    if pairs is None:
+        return None
+    inside = weights.loc[weights["weight"] > 0.0].reset_index(drop=True)
+    place = pd.Index(inside["unit"])
+    own = inside["weight"].to_numpy(dtype=np.float64)
+    parts = []
+    for arm in ("treated", "comparison"):
+        unit = place.get_indexer(pairs[arm]).astype(np.int64)
+        rows = pd.DataFrame({"unit": unit, "set": pairs["set"].to_numpy(dtype=np.int64)})
+        rows["part"] = 1.0 / rows.groupby("set")["unit"].transform("size")
+        parts.append(rows.groupby(["set", "unit"], as_index=False, sort=True)["part"].sum())
+    every = pd.concat(parts, ignore_index=True)
+    share = every["part"] / every.groupby("unit")["part"].transform("sum")
+    unit = every["unit"].to_numpy(dtype=np.int64)
+    return PairRows(unit, every["set"].to_numpy(dtype=np.int64), share.to_numpy(dtype=np.float64) * own[unit])
 
 
 def _roster_faults(panel: Panel, weights: pd.DataFrame) -> list[Fault]:

@@ -51,6 +51,18 @@ from evaltool.records.estimate import Counts, Estimate, SecondOpinion
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
 
 NAME = "weighted.difference"
+StandardError = Literal[
+    "auto",
+    "cluster_set",
+    "cluster_set_and_unit",
+    "bootstrap",
+    "m_estimation",
+    "abadie_imbens",
+    "abadie_imbens_2016",
+    "hc3",
+    "hc1",
+    "hc0",
+]
 
 
 class DifferenceOptions(Record):
@@ -58,9 +70,7 @@ class DifferenceOptions(Record):
 
     covariates: tuple[str, ...] = ()
     """Columns the outcome is adjusted for."""
-    se: Literal["auto", "cluster_set", "m_estimation", "abadie_imbens", "abadie_imbens_2016", "hc3", "hc1", "hc0"] = (
-        "auto"
-    )
+    se: StandardError = "auto"
 
 
 def options_of(request: EstimationRequest) -> DifferenceOptions:
@@ -136,6 +146,7 @@ def _conventions(
         "se": effect.formula,
         "se_option": options.se,
         "cluster": "matched set" if effect.clusters is not None else None,
+        **({"seed": units.seed} if options.se == "bootstrap" else {}),
         "clusters": effect.clusters,
         "small_sample_factor": effect.factor,
         "distribution": "normal" if effect.df is None else "t",

@@ -25,6 +25,8 @@ GATE_REASONS: dict[str, Reason] = {
     "placebo_in_space": "PLACEBO_FAIL",
     "leave_one_out": "ONE_DONOR_DECIDES",
     "tie_range": "TIES_DECIDE",
+    "hidden_bias": "HIDDEN_BIAS",
+    "negative_controls": "NEGATIVE_CONTROL",
     "placebo_in_time": "PLACEBO_FAIL",
     "few_clusters": "FEW_CLUSTERS",
     "disclosure": "DISCLOSURE_BLOCK",

@@ -26,10 +26,21 @@ def build(telling: Telling) -> tuple[Block, ...]:
         rows=tuple(_love_row(telling, row) for row in shown),
         good=good,
         fair=fair,
-        denominator=telling.say("text.balance_denominator"),
+        denominator=telling.say(worded(telling, "text.balance_denominator")),
+        weighted=is_weighted(telling),
     )
     lead = Prose(text=_lead(telling, facts, shown, (good, fair)))
     return (lead, telling.figure(draw_love(picture, telling.lang)), _table(telling, facts))
+
+
+def is_weighted(telling: Telling) -> bool:
+    """Whether the design weighs groups and matches nobody."""
+    return telling.run.design.comparison == "weighted"
+
+
+def worded(telling: Telling, key: str) -> str:
+    """The key of a text that says how the groups were made alike: by matching, or by weights."""
+    return f"{key}_weighted" if is_weighted(telling) else key
 
 
 def covariate_name(telling: Telling, row: BalanceRow) -> str:
@@ -72,7 +83,7 @@ def _lead(telling: Telling, facts: MatchSummary, rows: tuple[BalanceRow, ...], l
         "good": telling.number(good, 2),
         "fair": telling.number(fair, 2),
     }
-    return telling.tell("text.balance_lead", values)
+    return telling.tell(worded(telling, "text.balance_lead"), values)
 
 
 def _table(telling: Telling, facts: MatchSummary) -> Table:
@@ -85,15 +96,19 @@ def _table(telling: Telling, facts: MatchSummary) -> Table:
         "difference_before",
         "difference_after",
         "variance_ratio",
+        "overlap_after",
     )
     return Table(
-        caption=telling.say("text.balance_caption"),
+        caption=telling.say(worded(telling, "text.balance_caption")),
         head=tuple(telling.say(f"label.{key}") for key in heads),
         rows=tuple(_row(telling, row) for row in facts.balance),
         numeric=tuple(range(1, len(heads))),
         wide=(0,),
-        widths=(27, 13, 14, 14, 11, 11, 10),
-        note=telling.say("text.balance_note", {"denominator": telling.say("text.balance_denominator")}),
+        widths=(26, 12, 13, 13, 10, 10, 9, 7),
+        note=telling.say(
+            worded(telling, "text.balance_note"),
+            {"denominator": telling.say(worded(telling, "text.balance_denominator"))},
+        ),
     )
 
 
@@ -101,13 +116,14 @@ def _row(telling: Telling, row: BalanceRow) -> tuple[str, ...]:
     """One covariate; what would tell of few is withheld. Shares of two-valued covariates are told as per cent."""
     name = covariate_name(telling, row)
     if telling.hides_balance(row):
-        return (name, *(telling.say("label.withheld") for _ in range(6)))
+        return (name, *(telling.say("label.withheld") for _ in range(7)))
     means = (row.mean_treated_after, row.mean_comparison_before, row.mean_comparison_after)
     none = telling.say("label.none")
     texts = [none if m is None else _mean(telling, row, m) for m in means]
     sizes = [none if d is None else telling.number(d, DIGITS) for d in (row.smd_before, row.smd_after)]
     ratio = none if row.variance_ratio_after is None else telling.number(row.variance_ratio_after, 2)
-    return (name, *texts, *sizes, ratio)
+    shared = none if row.overlap_after is None else telling.number(row.overlap_after, 2)
+    return (name, *texts, *sizes, ratio, shared)
 
 
 def _mean(telling: Telling, row: BalanceRow, value: float) -> str:

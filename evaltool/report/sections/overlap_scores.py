@@ -6,6 +6,7 @@ from evaltool.plotting.scores import ScorePicture, draw_scores
 from evaltool.records.design import MatchSummary
 from evaltool.report.blocks import Block, Prose
 from evaltool.report.section import Section
+from evaltool.report.sections.balance import is_weighted, worded
 from evaltool.report.telling import Telling
 
 
@@ -17,7 +18,9 @@ def build(telling: Telling) -> tuple[Block, ...]:
     sentences = _sentences(telling, facts)
     if not facts.bins or telling.hides_matching("bins"):
         return (Prose(text=" ".join([*sentences, telling.tell("text.overlap_hidden")])),)
-    picture = ScorePicture(bins=facts.bins, axis=telling.say(f"figure.score_{facts.scale}"))
+    picture = ScorePicture(
+        bins=facts.bins, axis=telling.say(f"figure.score_{facts.scale}"), weighted=is_weighted(telling)
+    )
     figure = telling.figure(draw_scores(picture, telling.lang))
     return (Prose(text=" ".join(sentences)), figure) if sentences else (figure,)
 
@@ -27,14 +30,14 @@ def _sentences(telling: Telling, facts: MatchSummary) -> list[str]:
     found = []
     if not telling.hides_matching("common_support") and not telling.hides_matching("matched_share"):
         values = {"support": telling.percent(facts.common_support), "share": telling.percent(facts.matched_share)}
-        found.append(telling.tell("text.overlap_lead", values))
+        found.append(telling.tell(worded(telling, "text.overlap_lead"), values))
     if not telling.hides_matching("comparison_matched"):
         values = {
             "matched": telling.number(facts.comparison_matched),
             "effective": telling.number(facts.effective_n, 1),
             "largest": telling.percent(facts.largest_weight_share),
         }
-        found.append(telling.tell("text.overlap_weights", values))
+        found.append(telling.tell(worded(telling, "text.overlap_weights"), values))
     if facts.caliper is not None:
         values = {"caliper": telling.number(facts.caliper), "farthest": telling.number(facts.largest_distance)}
         found.append(telling.tell("text.overlap_caliper", values))

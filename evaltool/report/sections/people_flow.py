@@ -7,6 +7,7 @@ from evaltool.records.design import MatchSummary
 from evaltool.records.ledger import LedgerEntry
 from evaltool.report.blocks import Block
 from evaltool.report.section import Section
+from evaltool.report.sections.balance import worded
 from evaltool.report.telling import Telling
 
 ARMS = ("treated", "comparison")
@@ -44,7 +45,9 @@ def _stages(telling: Telling, facts: MatchSummary) -> tuple[Stage, ...]:
         )
     stages.append(
         Stage(
-            telling.say("flow.matched"), _texts(telling, matched, (False, False)), _unmatched(telling, there, matched)
+            telling.say(worded(telling, "flow.matched")),
+            _texts(telling, matched, (False, False)),
+            _unmatched(telling, there, matched),
         )
     )
     counts = telling.run.estimate.counts
@@ -97,7 +100,7 @@ def _unmatched(telling: Telling, there: Pair, matched: Pair) -> tuple[Reasons, R
     for place, key in enumerate(("flow.no_match", "flow.not_like")):
         left = there[place] - matched[place]
         count = telling.say("label.withheld") if _hidden(telling, place) else telling.number(left)
-        found.append(((telling.say(key), count),) if left else ())
+        found.append(((telling.say(worded(telling, key)), count),) if left else ())
     return found[0], found[1]
 
 
