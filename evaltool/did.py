@@ -15,6 +15,7 @@ from evaltool import registry
 from evaltool.direct.call import Answer, Call, Frame, column_names, compute, listed, only
 from evaltool.direct.did_checks import bacon, bands, cluster_tests, honest, pretrend
 from evaltool.direct.result import DirectEstimate
+from evaltool.direct.synthetic_did import synthetic
 from evaltool.direct.treatment import Indicator, with_first_treated
 from evaltool.errors import Fault, Place, UsageError
 from evaltool.estimators.did.group_time import estimate_balanced
@@ -34,6 +35,7 @@ __all__ = [
     "imputation",
     "pretrend",
     "sun_abraham",
+    "synthetic",
     "twfe",
     "two_by_two",
     "two_stage",

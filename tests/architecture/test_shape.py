@@ -15,7 +15,16 @@ FUNCTION_LINES = 60
 """About 40 lines of code is the aim; a signature and a docstring of several lines come on top."""
 PARAMETERS = 6
 CLOCKS = {("time", "time"), ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}
-FACES = ("did", "matching", "weighting", "weighted", "counterfactual", "direct/did_checks", "payment/pay")
+FACES = (
+    "did",
+    "matching",
+    "weighting",
+    "weighted",
+    "counterfactual",
+    "direct/did_checks",
+    "direct/synthetic_did",
+    "payment/pay",
+)
 FACE = {f"evaltool/{name}.py" for name in FACES}
 """The direct road takes column names as keywords and builds its option records at once."""
 ADAPTERS = {"papermill_runner.py"}

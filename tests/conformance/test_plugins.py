@@ -38,6 +38,7 @@ EXPECTED = {
         "did.group_time",
         "did.imputation",
         "did.sun_abraham",
+        "did.synthetic",
         "did.two_stage",
         "did.twfe",
         "did.two_by_two",
