@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-import pandas as pd
-import pyarrow as pa
-
 from evaltool.direct.call import Call, Frame, column_names, compute, frame_of, listed, only
+from evaltool.direct.marking import marked_frame
 from evaltool.direct.result import DirectEstimate
 from evaltool.direct.synthetic import NAME, SyntheticControl
-from evaltool.errors import Fault, Place, UsageError, did_you_mean
+from evaltool.errors import Fault, Place, UsageError
 from evaltool.reading.frames import FrameRoles
 from evaltool.records.plan.analysis import Option
 
@@ -43,19 +41,21 @@ def synthetic_control(  # noqa: PLR0913 - the direct road: column names and opti
     treated: object,
     start: object,
     predictors: Sequence[Mapping[str, object]] | None = None,
-    solver: Literal["exact"] = "exact",
+    solver: Literal["exact", "frank_wolfe"] = "exact",
     inference: Literal["placebo", "conformal"] = "placebo",
 ) -> SyntheticControl:
-    """Synthetic control of one treated unit (``counterfactual.synthetic_control``).
+    """Synthetic control of one treated unit or of several (``counterfactual.synthetic_control``).
 
     Fitted on all earlier outcomes, or on ``predictors``, each a table with ``column`` (a covariate, or "outcome") and
     ``periods``; their weights are found by a global search, or stated as ``weight`` in each. ``treated`` is the id of
-    the treated unit and ``start`` its first treated time, both as the frame holds them; all others are donors. Raises
-    UsageError, DataError, RunError.
+    the treated unit and ``start`` its first treated time, both as the frame holds them; all others are donors. For
+    several treated units give a list, and one start or a start for each by id. ``solver="frank_wolfe"`` stops where R
+    synthdid stops. Raises UsageError, DataError, RunError.
     """
-    faults = only("solver", solver, ("exact",), NAME)
+    faults = only("solver", solver, ("exact", "frank_wolfe"), NAME)
     rows = _predictors(predictors, faults)
     options: dict[str, Option] = {"predictors": rows} if rows else {}
+    options |= {} if solver == "exact" else {"solver": solver}
     if any("weight" in row for row in rows):
         options["v"] = "given"
     read = [row.get("column") for row in rows]
@@ -159,12 +159,13 @@ def _answered(ask: Ask, frame: Frame, treated: tuple[object, object], faults: li
     faults += column_names({"outcome": ask.outcome, "unit": ask.unit, "time": ask.time}, ask.name)
     if faults:
         raise UsageError(faults)
-    marked, column = _marked(frame_of(frame, ask.name), ask.unit, *treated)
+    marked, column = marked_frame(frame_of(frame, ask.name), ask.unit, *treated)
     roles = FrameRoles(
         unit=ask.unit, time=ask.time, outcome=ask.outcome, first_treated=column, covariates=ask.covariates
     )
     options = {**ask.options, **({} if ask.inference == "placebo" else {"inference": ask.inference})}
-    call = Call(name=ask.name, roles=roles, estimator=ask.name, options=options, design="donors.pool")
+    several: dict[str, Option] = {"several": True} if isinstance(treated[0], list | tuple) else {}
+    call = Call(ask.name, roles, ask.name, options, design="donors.pool", design_options=several)
     return SyntheticControl(estimate=DirectEstimate.of(compute(call, marked, faults)), asked=(call, marked))
 
 
@@ -219,7 +220,7 @@ def interrupted_series(  # noqa: PLR0913 - the direct road
     faults = column_names(columns, name, optional=("exposure",))
     if faults:
         raise UsageError(faults)
-    marked, column = _marked(frame_of(frame, name), unit, treated, start)
+    marked, column = marked_frame(frame_of(frame, name), unit, treated, start)
     options: dict[str, Option] = {"family": family, "slope": slope, "harmonics": harmonics, "errors": errors}
     stated: dict[str, int | str | None] = {"season": season, "lags": lags, "exposure": exposure}
     options |= {key: value for key, value in stated.items() if value is not None}
@@ -282,38 +283,3 @@ def historical(  # noqa: PLR0913 - the direct road
     marks = (live,) if eligible is None else (live, eligible)
     roles = FrameRoles(unit=unit, outcome=outcome, treated=treated, covariates=(*marks, *names), weight=weights)
     return DirectEstimate.of(compute(Call(name, roles, name, options, design="history.cohort"), frame, faults))
-
-
-def _marked(frame: Frame, unit: str, treated: object, start: object) -> tuple[Frame, str]:
-    """The frame with a column that holds ``start`` for the treated unit, and its name.
-
-    Raises UsageError (USAGE_BAD_ARGUMENT) when the unit or the start is not there.
-    """
-    column = "first treated"
-    if isinstance(frame, pd.DataFrame):
-        while column in frame.columns:
-            column += " "
-        ids: list[object] = list(frame[unit]) if unit in frame.columns else []
-        starts = pd.Series(_starts(ids, unit, treated, start), index=frame.index, dtype="object")
-        return frame.assign(**{column: starts}), column
-    table = pa.table(frame)
-    while column in table.column_names:
-        column += " "
-    ids = list(table.column(unit).to_pylist()) if unit in table.column_names else []
-    return table.append_column(column, pa.array(_starts(ids, unit, treated, start))), column
-
-
-def _starts(ids: list[object], unit: str, treated: object, start: object) -> list[object]:
-    """``start`` in the rows of the treated unit, None elsewhere. Raises UsageError (USAGE_BAD_ARGUMENT)."""
-    faults = []
-    if treated not in ids:
-        near = did_you_mean(str(treated), sorted({str(name) for name in ids}))
-        cause = f"No row of the frame has {treated!r} in the column '{unit}'."
-        fix = "Write the id of the treated unit as the frame holds it."
-        faults.append(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key=f"{NAME}.treated"), near))
-    if start is None:
-        cause, fix = "start is None.", "Write the first treated time as the frame holds it."
-        faults.append(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key=f"{NAME}.start")))
-    if faults:
-        raise UsageError(faults)
-    return [start if name == treated else None for name in ids]

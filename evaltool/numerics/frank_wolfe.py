@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaltool.numerics.inference import Floats
+from evaltool.numerics.simplex import SimplexSolution
 
 FIRST, MOST = 100, 10_000
 PRUNED = 0.25
@@ -58,8 +59,9 @@ def _steps(quadratic: Floats, linear: Floats, weights: Floats, fall: float, most
     return weights
 
 
-def relative_gap(c: Floats, weights: Floats) -> float:
-    """Duality gap of ``weights`` in min ‖Cw‖² over the simplex, as a share of the largest squared column of C."""
+def measured(c: Floats, weights: Floats) -> SimplexSolution:
+    """``weights`` with what certifies them, or fails to, in min ‖Cw‖² over the simplex; C has independent columns."""
     gradient = c.T @ (c @ weights)
     scale = float(np.max(np.einsum("ij,ij->j", c, c)))
-    return max(float(weights @ gradient) - float(np.min(gradient)), 0.0) / scale if scale > 0.0 else 0.0
+    gap = max(float(weights @ gradient) - float(np.min(gradient)), 0.0)
+    return SimplexSolution(weights=weights, gap=gap, scale=scale, unique=True, steps=MOST)

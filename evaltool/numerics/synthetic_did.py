@@ -21,7 +21,7 @@ from typing import Literal
 
 import numpy as np
 
-from evaltool.numerics.frank_wolfe import Schedule, frank_wolfe_weights, relative_gap
+from evaltool.numerics.frank_wolfe import Schedule, frank_wolfe_weights, measured
 from evaltool.numerics.inference import Floats
 from evaltool.numerics.simplex import simplex_least_squares
 from evaltool.numerics.simplex_control import Windows, mean_of
@@ -108,4 +108,4 @@ def _weights(a: Floats, b: Floats, zeta: float, noise: float, solver: Solver) ->
         solution = simplex_least_squares(c)
         return solution.weights, solution.relative_gap
     weights = frank_wolfe_weights(a, b, Schedule(ridge * ridge, (STOPS * noise) ** 2))
-    return weights, relative_gap(c, weights)
+    return weights, measured(c, weights).relative_gap

@@ -15,6 +15,7 @@ from evaltool.estimators.counterfactual._conformal import Conformal, conformal_e
 from evaltool.estimators.counterfactual._layout import Layout
 from evaltool.estimators.counterfactual._options import DonorOptions
 from evaltool.numerics.fits import Fitter, Method, autocorrelation
+from evaltool.numerics.simplex import GAP
 from evaltool.numerics.simplex_control import mean_of
 from evaltool.records.base import Json
 from evaltool.records.estimate import Counts, Element, Estimate, Relative, SeriesPoint
@@ -92,16 +93,16 @@ def _relative(request: EstimationRequest, layout: Layout, effect: float, observe
     if value <= 0.0:
         if request.estimand.scale == "absolute":
             return None
-        raise RunError(
-            Fault(
-                code="RUN_ZERO_DENOMINATOR",
-                cause=f"A relative effect was agreed, but its denominator ({name}) is {value:.6g}.",
-                fix="Agree on an absolute effect, or on another denominator.",
-                place=Place(key="estimand.denominator"),
-            )
-        )
+        raise zero_denominator(name, value)
     rule = inference_rule(request)
     return relative_effect(effect / value, None, rule=rule, denominator=name, denominator_value=value)
+
+
+def zero_denominator(name: str, value: float) -> RunError:
+    """The refusal of a relative effect without a positive denominator."""
+    cause = f"A relative effect was agreed, but its denominator ({name}) is {value:.6g}."
+    fix = "Agree on an absolute effect, or on another denominator."
+    return RunError(Fault("RUN_ZERO_DENOMINATOR", cause, fix, Place(key="estimand.denominator")))
 
 
 def _path(layout: Layout, checks: Checks) -> tuple[Element, ...]:
@@ -194,6 +195,8 @@ def _notes(request: EstimationRequest, checks: Checks) -> tuple[str, ...]:
     notes = ["permutation_only"]
     if checks.fit.solution is not None and not checks.fit.solution.unique:
         notes.append("weights_not_unique")
+    if checks.fit.solution is not None and checks.fit.solution.relative_gap > GAP:
+        notes.append("weights_not_optimal")
     if 1.0 / checks.rank.units > 1.0 - float(request.inference.level) + 1e-12:
         notes.append("permutation_too_coarse")
     signs = {math.copysign(1.0, fit.effect) for fit in (checks.fit, *checks.without.values())}

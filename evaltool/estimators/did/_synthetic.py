@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.did._layout import Arranged
+from evaltool.numerics.assignments import Draws, assignments, ways
 from evaltool.numerics.inference import Floats, Ints
 from evaltool.numerics.simplex_control import Windows, mean_of
 from evaltool.numerics.synthetic_did import Penalties, Rules, SyntheticDid, penalties_of, synthetic_did
@@ -149,47 +148,16 @@ def placebos(setting: Setting, penalties: tuple[Penalties, ...], draws: int, see
         cause = f"{count} donors cannot stand in for {sum(sizes)} treated units and leave two donors."
         fix = 'Include more units that were never treated, or state se = "jackknife".'
         raise RunError(Fault("RUN_TOO_FEW_DONORS", cause, fix, Place(key="estimator.options.se")))
-    possible = _ways(count, sizes)
-    enumerated = possible <= ENUMERATED
-    chosen = _every(range(count), sizes) if enumerated else _drawn(count, sizes, draws, seed)
+    possible = ways(count, sizes)
     effects, paths = [], []
-    for groups in chosen:
+    for groups in assignments(count, sizes, Draws(ENUMERATED, draws, seed)):
         taken = np.concatenate(groups)
         rest = np.setdiff1d(np.arange(count), taken)
         means = [_mean(setting.donors[group]) for group in groups]
         found = _fit(setting, setting.donors[rest], means, penalties)
         effects.append(found.effect)
         paths.append(list(found.path.values()))
-    return Replicas(np.array(effects), np.array(paths), enumerated, possible)
-
-
-def _ways(count: int, sizes: list[int]) -> int:
-    """How many ways there are to take groups of these sizes."""
-    ways = 1
-    for size in sizes:
-        ways *= math.comb(count, size)
-        count -= size
-    return ways
-
-
-def _every(pool: range | list[int], sizes: list[int]) -> Iterator[list[Ints]]:
-    """Every way, in order."""
-    if not sizes:
-        yield []
-        return
-    for group in combinations(pool, sizes[0]):
-        rest = [k for k in pool if k not in group]
-        for others in _every(rest, sizes[1:]):
-            yield [np.array(group, dtype=np.int64), *others]
-
-
-def _drawn(count: int, sizes: list[int], draws: int, seed: int) -> Iterator[list[Ints]]:
-    """Seeded draws without replacement."""
-    generator = np.random.Generator(np.random.PCG64(seed))
-    ends = np.cumsum(sizes)
-    for _ in range(draws):
-        order = generator.permutation(count)
-        yield [np.sort(order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+    return Replicas(np.array(effects), np.array(paths), possible <= ENUMERATED, possible)
 
 
 def jackknife(setting: Setting, found: Found) -> tuple[float, Floats]:

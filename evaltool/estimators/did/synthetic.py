@@ -57,6 +57,7 @@ from evaltool.estimators.did._result import FEW_TREATED, NOISE, series_of
 from evaltool.estimators.did._second_synthetic import synthetic_again
 from evaltool.estimators.did._synthetic import Found, Replicas, Setting, fitted, jackknife, placebos, setting_of
 from evaltool.numerics.inference import Floats, InferenceRule
+from evaltool.numerics.simplex import GAP
 from evaltool.numerics.simplex_control import TIED, mean_of
 from evaltool.numerics.synthetic_did import Penalties, Rules
 from evaltool.records.base import Json, Record
@@ -324,7 +325,7 @@ def _notes(request: EstimationRequest, setting: Setting, found: Found, replicas:
         notes.append("placebo_error")
         if 1.0 / (1 + replicas.effects.shape[0]) > 1.0 - float(request.inference.level) + 1e-12:
             notes.append("permutation_too_coarse")
-    if max(max(fit.relative_gaps) for fit in found.fits) > 1e-9:  # noqa: PLR2004 - far above what the exact solver leaves
+    if max(max(fit.relative_gaps) for fit in found.fits) > GAP:
         notes.append("weights_not_optimal")
     return tuple(sorted(notes))
 
