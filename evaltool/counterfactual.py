@@ -23,11 +23,13 @@ __all__ = [
     "SyntheticControl",
     "augmented",
     "fixed_rate",
+    "forecast",
     "historical",
     "interactive_effects",
     "interrupted_series",
     "matrix_completion",
     "penalised",
+    "structural_series",
     "synthetic_control",
 ]
 
@@ -216,20 +218,80 @@ def interrupted_series(  # noqa: PLR0913 - the direct road
     Raises UsageError, DataError, RunError.
     """
     name = "counterfactual.interrupted_series"
-    columns = {"outcome": outcome, "unit": unit, "time": time, "exposure": exposure}
-    faults = column_names(columns, name, optional=("exposure",))
-    if faults:
-        raise UsageError(faults)
-    marked, column = marked_frame(frame_of(frame, name), unit, treated, start)
+    faults = column_names({"exposure": exposure}, name, optional=("exposure",))
     options: dict[str, Option] = {"family": family, "slope": slope, "harmonics": harmonics, "errors": errors}
     stated: dict[str, int | str | None] = {"season": season, "lags": lags, "exposure": exposure}
     options |= {key: value for key, value in stated.items() if value is not None}
-    extra = () if exposure is None else (exposure,)
-    roles = FrameRoles(
-        unit=unit, time=time, outcome=outcome, first_treated=column, covariates=extra, alone=control is None
-    )
+    ask = Ask(name, outcome, unit, time, "", options, () if exposure is None else (exposure,))
+    return _series(ask, frame, (treated, start, control), faults)
+
+
+def structural_series(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    treated: object,
+    start: object,
+    control: object = None,
+    trend: Literal["level", "drift", "trend"] = "level",
+    season: int | None = None,
+    season_drifts: bool = False,
+    regressors: Sequence[str] = (),
+    keep: int | None = None,
+    holdout: int | None = None,
+) -> DirectEstimate:
+    """Structural time series (``counterfactual.structural_series``); ``control`` is the id of a control series.
+
+    Raises UsageError, DataError, RunError.
+    """
+    name = "counterfactual.structural_series"
+    faults: list[Fault] = []
+    names = listed("regressors", regressors, name, faults)
+    options: dict[str, Option] = {"trend": trend, "season_drifts": season_drifts, "regressors": names}
+    stated: dict[str, int | None] = {"season": season, "keep": keep, "holdout": holdout}
+    options |= {key: value for key, value in stated.items() if value is not None}
+    ask = Ask(name, outcome, unit, time, "", options, names)
+    return _series(ask, frame, (treated, start, control), faults)
+
+
+def forecast(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    treated: object,
+    start: object,
+    model: Literal["arima", "ets"] = "arima",
+    order: Sequence[int] | Literal["search"] = (0, 1, 1),
+    difference: int = 1,
+    seasonal_order: Sequence[int] = (0, 0, 0),
+    season: int | None = None,
+    drift: bool = False,
+    trend: Literal["none", "additive", "damped"] = "none",
+    holdout: int | None = None,
+) -> DirectEstimate:
+    """Forecast from the series' own history (``counterfactual.forecast``). Raises UsageError, DataError, RunError."""
+    name = "counterfactual.forecast"
+    options: dict[str, Option] = {"model": model, "order": order if order == "search" else tuple(order)}
+    options |= {"difference": difference, "seasonal_order": tuple(seasonal_order), "drift": drift, "trend": trend}
+    stated: dict[str, int | None] = {"season": season, "holdout": holdout}
+    options |= {key: value for key, value in stated.items() if value is not None}
+    return _series(Ask(name, outcome, unit, time, "", options), frame, (treated, start, None), [])
+
+
+def _series(ask: Ask, frame: Frame, who: tuple[object, object, object], faults: list[Fault]) -> DirectEstimate:
+    """A method of one series. Raises UsageError with every fault of the arguments, DataError, RunError."""
+    treated, start, control = who
+    faults += column_names({"outcome": ask.outcome, "unit": ask.unit, "time": ask.time}, ask.name)
+    if faults:
+        raise UsageError(faults)
+    marked, column = marked_frame(frame_of(frame, ask.name), ask.unit, treated, start)
+    roles = FrameRoles(ask.unit, ask.outcome, ask.time, column, covariates=ask.covariates, alone=control is None)
     design: dict[str, Option] = {} if control is None else {"control": str(control)}
-    call = Call(name, roles, name, options, design="history.series", design_options=design)
+    call = Call(ask.name, roles, ask.name, ask.options, design="history.series", design_options=design)
     return DirectEstimate.of(compute(call, marked, faults))
 
 

@@ -32,6 +32,8 @@ EXPECTED = {
         "counterfactual.interrupted_series",
         "counterfactual.matrix_completion",
         "counterfactual.penalised",
+        "counterfactual.forecast",
+        "counterfactual.structural_series",
         "counterfactual.synthetic_control",
         "did.event_study",
         "did.extended_twfe",
