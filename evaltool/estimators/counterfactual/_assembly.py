@@ -78,7 +78,7 @@ def assembled(
         series=_series(layout, checks),
         conventions={**_conventions(baseline.options, layout, checks), **said, **conformal_said(test)},
         certificate={**evidence_of(layout, checks), **(evidence or {}), **conformal_evidence(test)},
-        notes=_notes(request, checks),
+        notes=_notes(request, layout, checks),
     )
 
 
@@ -171,6 +171,12 @@ def _conventions(options: DonorOptions, layout: Layout, checks: Checks) -> Said:
     }
 
 
+def _beyond(layout: Layout) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """(T₀,) the periods before the start in which the treated unit lies beyond every donor."""
+    y, donors = layout.y[layout.windows.before], layout.donors[layout.windows.before]
+    return np.asarray((y > donors.max(axis=1)) | (y < donors.min(axis=1)), dtype=np.bool_)
+
+
 def weights_said(checks: Checks) -> Said:
     """What weights that solve a certified problem state."""
     solution = checks.fit.solution
@@ -190,9 +196,11 @@ def residual_said(layout: Layout, checks: Checks) -> Said:
     return {"autocorrelation_before": autocorrelation(checks.fit.gap[layout.windows.before])}
 
 
-def _notes(request: EstimationRequest, checks: Checks) -> tuple[str, ...]:
+def _notes(request: EstimationRequest, layout: Layout, checks: Checks) -> tuple[str, ...]:
     """Stable keys of what a reader must be told."""
     notes = ["permutation_only"]
+    if bool(np.any(_beyond(layout))):
+        notes.append("beyond_donors")
     if checks.fit.solution is not None and not checks.fit.solution.unique:
         notes.append("weights_not_unique")
     if checks.fit.solution is not None and checks.fit.solution.relative_gap > GAP:

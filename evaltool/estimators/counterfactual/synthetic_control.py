@@ -67,6 +67,7 @@ from evaltool.estimators.counterfactual._several import several_of
 from evaltool.estimators.counterfactual._several_assembly import assembled_several
 from evaltool.numerics.fits import Fit, Fitter, fit_from_solution, fit_of
 from evaltool.numerics.frank_wolfe import Schedule, frank_wolfe_weights, measured
+from evaltool.numerics.hull import reach_of
 from evaltool.numerics.inference import Floats, Ints
 from evaltool.numerics.simplex import simplex_least_squares
 from evaltool.numerics.simplex_control import Windows, fit_control, rmspe_of
@@ -147,6 +148,7 @@ def estimate(request: EstimationRequest) -> Estimate:
         "solver": SOLVERS[options.solver],
         "predictors": "outcomes of every fitted period, equal weight",
         **weights_said(found[0]),
+        **_reach_said(layout, found[0]),
         **({} if table is None else _predictors_said(options, layout, found[0])),
     }
     evidence = bound_evidence(layout, bound) | ({} if table is None else _predictors_evidence(table, found[0]))
@@ -187,6 +189,19 @@ def _several(request: EstimationRequest, options: SyntheticControlOptions) -> Es
 def _outcomes_of(layout: Layout) -> Fitter:
     """The fitter on a layout's outcomes."""
     return outcomes_only(layout.values)
+
+
+def _reach_said(layout: Layout, checks: Checks) -> Said:
+    """Whether the treated unit lies within reach of its donors, and on how many donors the path rests."""
+    before = layout.windows.before
+    reach = reach_of(layout.donors[before], layout.y[before])
+    weights = checks.fit.weights
+    return {
+        "inside_hull": reach.inside,
+        "hull_distance": reach.distance,
+        "periods_beyond_donors": reach.beyond,
+        "effective_donors": None if weights is None else 1.0 / float(weights @ weights),
+    }
 
 
 def _predictors_said(options: SyntheticControlOptions, layout: Layout, checks: Checks) -> Said:
