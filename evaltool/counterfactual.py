@@ -14,7 +14,9 @@ from typing import Literal
 from evaltool.direct.call import Call, Frame, column_names, compute, frame_of, listed, only
 from evaltool.direct.marking import marked_frame
 from evaltool.direct.result import DirectEstimate
+from evaltool.direct.side_by_side import SideBySide, Thunk, run_all
 from evaltool.direct.synthetic import NAME, SyntheticControl
+from evaltool.direct.synthetic_did import synthetic
 from evaltool.errors import Fault, Place, UsageError
 from evaltool.reading.frames import FrameRoles
 from evaltool.records.plan.analysis import Option
@@ -29,6 +31,7 @@ __all__ = [
     "interrupted_series",
     "matrix_completion",
     "penalised",
+    "side_by_side",
     "structural_series",
     "synthetic_control",
 ]
@@ -280,6 +283,55 @@ def forecast(  # noqa: PLR0913 - the direct road
     stated: dict[str, int | None] = {"season": season, "holdout": holdout}
     options |= {key: value for key, value in stated.items() if value is not None}
     return _series(Ask(name, outcome, unit, time, "", options), frame, (treated, start, None), [])
+
+
+def side_by_side(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    treated: object,
+    start: object,
+    primary: str = "synthetic_control",
+    season: int | None = None,
+    slow: bool = True,
+) -> SideBySide:
+    """Every baseline of one treated unit, with default options, beside the ``primary``; refusals are kept with reasons.
+
+    Against donors: synthetic_control, augmented, penalised, interactive_effects, matrix_completion, synthetic_did; from
+    the unit's own history: interrupted_series, structural_series, forecast (with ``season``). ``slow=False`` leaves out
+    augmented, penalised, interactive_effects and matrix_completion. Raises UsageError, and what the primary raises.
+    """
+    who = {"outcome": outcome, "unit": unit, "time": time, "treated": treated, "start": start}
+    name = "counterfactual.side_by_side"
+    faults = column_names({"outcome": outcome, "unit": unit, "time": time}, name)
+    quick: dict[str, Thunk] = {"synthetic_control": lambda: synthetic_control(frame, **who)}  # type: ignore[arg-type]
+    slower: dict[str, Thunk] = {
+        "augmented": lambda: augmented(frame, **who),  # type: ignore[arg-type]
+        "penalised": lambda: penalised(frame, **who),  # type: ignore[arg-type]
+        "interactive_effects": lambda: interactive_effects(frame, **who),  # type: ignore[arg-type]
+        "matrix_completion": lambda: matrix_completion(frame, **who),  # type: ignore[arg-type]
+    }
+    waves = 0 if season is None else 1
+    own: dict[str, Thunk] = {
+        "synthetic_did": lambda: _synthetic_did(frame, who),
+        "interrupted_series": lambda: interrupted_series(frame, **who, season=season, harmonics=waves),  # type: ignore[arg-type]
+        "structural_series": lambda: structural_series(frame, **who, season=season),  # type: ignore[arg-type]
+        "forecast": lambda: forecast(frame, **who),  # type: ignore[arg-type]
+    }
+    methods = {**quick, **(slower if slow else {}), **own}
+    faults += only("primary", primary, tuple(methods), name)
+    if faults:
+        raise UsageError(faults)
+    return run_all(primary, methods)
+
+
+def _synthetic_did(frame: Frame, who: Mapping[str, object]) -> DirectEstimate:
+    """Synthetic difference-in-differences of the same unit. Raises UsageError, DataError, RunError."""
+    outcome, unit, time = (str(who[key]) for key in ("outcome", "unit", "time"))
+    marked, column = marked_frame(frame_of(frame, "did.synthetic"), unit, who["treated"], who["start"])
+    return synthetic(marked, outcome=outcome, unit=unit, time=time, first_treated=column)
 
 
 def _series(ask: Ask, frame: Frame, who: tuple[object, object, object], faults: list[Fault]) -> DirectEstimate:
