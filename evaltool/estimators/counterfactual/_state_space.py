@@ -12,6 +12,8 @@ from evaltool.numerics.inference import Floats
 from evaltool.numerics.state_space import StateSpace
 
 STEPS = 500
+NEAR, NOISE = 0.01, 1e-9
+"""Longest Newton step taken, and a fall of the log-likelihood that is rounding."""
 FLAT = 1e-4
 """Largest slope of the mean log-likelihood at a maximum, where a line search ended in rounding."""
 
@@ -25,7 +27,26 @@ def fitted(model: MLEModel, start: Floats) -> MLEResults:
         cause = f"The likelihood was not maximised within {STEPS} steps of L-BFGS."
         fix = "State a simpler model, no season or fewer regressors."
         raise RunError(Fault("RUN_NOT_CONVERGED", cause, fix, Place(key="estimator.options")))
-    return result
+    return _polished(model, result)
+
+
+def _polished(model: MLEModel, result: MLEResults) -> MLEResults:
+    """Two Newton steps from where L-BFGS stopped, so that the digits do not hang on where that was."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        at = np.asarray(model.untransform_params(result.params), dtype=np.float64)
+        best = float(result.llf)
+        for _ in range(2):
+            slope = np.asarray(model.score(at, transformed=False), dtype=np.float64)
+            bend = np.asarray(model.hessian(at, transformed=False), dtype=np.float64)
+            if not (np.all(np.isfinite(slope)) and np.all(np.isfinite(bend))):
+                break
+            step = np.asarray(np.linalg.lstsq(bend, -slope, rcond=1e-10)[0], dtype=np.float64)
+            reached = float(model.loglike(at + step, transformed=False)) if np.max(np.abs(step)) < NEAR else -np.inf
+            if not reached >= best - NOISE:
+                break
+            at, best = at + step, reached
+        return model.smooth(model.transform_params(at))
 
 
 def _flat(model: MLEModel, result: MLEResults) -> bool:

@@ -182,7 +182,6 @@ def project(options: ForecastOptions, task: Task) -> Projection:
             "candidates": len(candidates(options)),
             "candidates_not_converged": left_out,
             "converged": True,
-            "steps": int(result.mle_retvals["iterations"]),
         },
     )
 

@@ -8,7 +8,8 @@ Equation as implemented
     y_t = μ_t + γ_t + x_t'β + ε_t, with μ_t a local level (``level``), a local level with a fixed slope (``drift``) or a
     local linear trend (``trend``), γ_t a dummy season that is fixed or drifts, β constant with a diffuse start, so that
     its uncertainty is in the forecast. Variances maximise the likelihood of the periods before the start with an exact
-    diffuse start, from one tenth of the outcome's variance each, by L-BFGS. Regressors are the control series and named
+    diffuse start, from one tenth of the outcome's variance each, by L-BFGS and two
+    Newton steps. Regressors are the control series and named
     covariates; with ``keep``, those whose first differences correlate most with the outcome's before the start (in
     size; ties in the order named). Effect = mean of y_t less its forecast.
 
@@ -163,7 +164,6 @@ def project(options: StructuralOptions, task: Task) -> Projection:
         said={
             "log_likelihood": float(result.llf),
             "converged": True,
-            "steps": int(result.mle_retvals["iterations"]),
             **variances,
         },
     )
