@@ -79,3 +79,13 @@ def test_published_studies_by_both_roads(tmp_path: Path, reference: Path) -> Non
     assert "Utah             0.3939" in printed(studies, "smoking")
     assert "image/svg+xml" in shown(studies, "picture")
     assert "1543.498853  2080.705596" in printed(studies, "ties")
+
+
+def test_baselines_side_by_side(tmp_path: Path, reference: Path) -> None:
+    assert Path(os.environ["EVALTOOL_REFERENCE"]) == reference
+    baselines = executed("05_baselines.ipynb", tmp_path)
+    assert "same sign: 4 of 4" in printed(baselines, "beside")
+    assert "-19.513630  p 0.0769" in printed(baselines, "control")
+    assert printed(baselines, "did").startswith("-15.605397916 (9.371180), 38 placebos")
+    assert "p " in printed(baselines, "basque")
+    assert "interrupted, beside the other" in printed(baselines, "series")
