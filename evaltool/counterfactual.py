@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-import pandas as pd
-import pyarrow as pa
-
 from evaltool.direct.call import Call, Frame, column_names, compute, frame_of, listed, only
+from evaltool.direct.marking import marked_frame
 from evaltool.direct.result import DirectEstimate
+from evaltool.direct.side_by_side import SideBySide, Thunk, run_all
 from evaltool.direct.synthetic import NAME, SyntheticControl
-from evaltool.errors import Fault, Place, UsageError, did_you_mean
+from evaltool.direct.synthetic_did import synthetic
+from evaltool.errors import Fault, Place, UsageError
 from evaltool.reading.frames import FrameRoles
 from evaltool.records.plan.analysis import Option
 
@@ -25,11 +25,14 @@ __all__ = [
     "SyntheticControl",
     "augmented",
     "fixed_rate",
+    "forecast",
     "historical",
     "interactive_effects",
     "interrupted_series",
     "matrix_completion",
     "penalised",
+    "side_by_side",
+    "structural_series",
     "synthetic_control",
 ]
 
@@ -43,19 +46,21 @@ def synthetic_control(  # noqa: PLR0913 - the direct road: column names and opti
     treated: object,
     start: object,
     predictors: Sequence[Mapping[str, object]] | None = None,
-    solver: Literal["exact"] = "exact",
+    solver: Literal["exact", "frank_wolfe"] = "exact",
     inference: Literal["placebo", "conformal"] = "placebo",
 ) -> SyntheticControl:
-    """Synthetic control of one treated unit (``counterfactual.synthetic_control``).
+    """Synthetic control of one treated unit or of several (``counterfactual.synthetic_control``).
 
     Fitted on all earlier outcomes, or on ``predictors``, each a table with ``column`` (a covariate, or "outcome") and
     ``periods``; their weights are found by a global search, or stated as ``weight`` in each. ``treated`` is the id of
-    the treated unit and ``start`` its first treated time, both as the frame holds them; all others are donors. Raises
-    UsageError, DataError, RunError.
+    the treated unit and ``start`` its first treated time, both as the frame holds them; all others are donors. For
+    several treated units give a list, and one start or a start for each by id. ``solver="frank_wolfe"`` stops where R
+    synthdid stops. Raises UsageError, DataError, RunError.
     """
-    faults = only("solver", solver, ("exact",), NAME)
+    faults = only("solver", solver, ("exact", "frank_wolfe"), NAME)
     rows = _predictors(predictors, faults)
     options: dict[str, Option] = {"predictors": rows} if rows else {}
+    options |= {} if solver == "exact" else {"solver": solver}
     if any("weight" in row for row in rows):
         options["v"] = "given"
     read = [row.get("column") for row in rows]
@@ -159,12 +164,13 @@ def _answered(ask: Ask, frame: Frame, treated: tuple[object, object], faults: li
     faults += column_names({"outcome": ask.outcome, "unit": ask.unit, "time": ask.time}, ask.name)
     if faults:
         raise UsageError(faults)
-    marked, column = _marked(frame_of(frame, ask.name), ask.unit, *treated)
+    marked, column = marked_frame(frame_of(frame, ask.name), ask.unit, *treated)
     roles = FrameRoles(
         unit=ask.unit, time=ask.time, outcome=ask.outcome, first_treated=column, covariates=ask.covariates
     )
     options = {**ask.options, **({} if ask.inference == "placebo" else {"inference": ask.inference})}
-    call = Call(name=ask.name, roles=roles, estimator=ask.name, options=options, design="donors.pool")
+    several: dict[str, Option] = {"several": True} if isinstance(treated[0], list | tuple) else {}
+    call = Call(ask.name, roles, ask.name, options, design="donors.pool", design_options=several)
     return SyntheticControl(estimate=DirectEstimate.of(compute(call, marked, faults)), asked=(call, marked))
 
 
@@ -215,20 +221,129 @@ def interrupted_series(  # noqa: PLR0913 - the direct road
     Raises UsageError, DataError, RunError.
     """
     name = "counterfactual.interrupted_series"
-    columns = {"outcome": outcome, "unit": unit, "time": time, "exposure": exposure}
-    faults = column_names(columns, name, optional=("exposure",))
-    if faults:
-        raise UsageError(faults)
-    marked, column = _marked(frame_of(frame, name), unit, treated, start)
+    faults = column_names({"exposure": exposure}, name, optional=("exposure",))
     options: dict[str, Option] = {"family": family, "slope": slope, "harmonics": harmonics, "errors": errors}
     stated: dict[str, int | str | None] = {"season": season, "lags": lags, "exposure": exposure}
     options |= {key: value for key, value in stated.items() if value is not None}
-    extra = () if exposure is None else (exposure,)
-    roles = FrameRoles(
-        unit=unit, time=time, outcome=outcome, first_treated=column, covariates=extra, alone=control is None
-    )
+    ask = Ask(name, outcome, unit, time, "", options, () if exposure is None else (exposure,))
+    return _series(ask, frame, (treated, start, control), faults)
+
+
+def structural_series(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    treated: object,
+    start: object,
+    control: object = None,
+    trend: Literal["level", "drift", "trend"] = "level",
+    season: int | None = None,
+    season_drifts: bool = False,
+    regressors: Sequence[str] = (),
+    keep: int | None = None,
+    holdout: int | None = None,
+) -> DirectEstimate:
+    """Structural time series (``counterfactual.structural_series``); ``control`` is the id of a control series.
+
+    Raises UsageError, DataError, RunError.
+    """
+    name = "counterfactual.structural_series"
+    faults: list[Fault] = []
+    names = listed("regressors", regressors, name, faults)
+    options: dict[str, Option] = {"trend": trend, "season_drifts": season_drifts, "regressors": names}
+    stated: dict[str, int | None] = {"season": season, "keep": keep, "holdout": holdout}
+    options |= {key: value for key, value in stated.items() if value is not None}
+    ask = Ask(name, outcome, unit, time, "", options, names)
+    return _series(ask, frame, (treated, start, control), faults)
+
+
+def forecast(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    treated: object,
+    start: object,
+    model: Literal["arima", "ets"] = "arima",
+    order: Sequence[int] | Literal["search"] = (0, 1, 1),
+    difference: int = 1,
+    seasonal_order: Sequence[int] = (0, 0, 0),
+    season: int | None = None,
+    drift: bool = False,
+    trend: Literal["none", "additive", "damped"] = "none",
+    holdout: int | None = None,
+) -> DirectEstimate:
+    """Forecast from the series' own history (``counterfactual.forecast``). Raises UsageError, DataError, RunError."""
+    name = "counterfactual.forecast"
+    options: dict[str, Option] = {"model": model, "order": order if order == "search" else tuple(order)}
+    options |= {"difference": difference, "seasonal_order": tuple(seasonal_order), "drift": drift, "trend": trend}
+    stated: dict[str, int | None] = {"season": season, "holdout": holdout}
+    options |= {key: value for key, value in stated.items() if value is not None}
+    return _series(Ask(name, outcome, unit, time, "", options), frame, (treated, start, None), [])
+
+
+def side_by_side(  # noqa: PLR0913 - the direct road
+    frame: Frame,
+    *,
+    outcome: str,
+    unit: str,
+    time: str,
+    treated: object,
+    start: object,
+    primary: str = "synthetic_control",
+    season: int | None = None,
+    slow: bool = True,
+) -> SideBySide:
+    """Every baseline of one treated unit, with default options, beside the ``primary``; refusals are kept with reasons.
+
+    Against donors: synthetic_control, augmented, penalised, interactive_effects, matrix_completion, synthetic_did; from
+    the unit's own history: interrupted_series, structural_series, forecast (with ``season``). ``slow=False`` leaves out
+    augmented, penalised, interactive_effects and matrix_completion. Raises UsageError, and what the primary raises.
+    """
+    who = {"outcome": outcome, "unit": unit, "time": time, "treated": treated, "start": start}
+    name = "counterfactual.side_by_side"
+    faults = column_names({"outcome": outcome, "unit": unit, "time": time}, name)
+    quick: dict[str, Thunk] = {"synthetic_control": lambda: synthetic_control(frame, **who)}  # type: ignore[arg-type]
+    slower: dict[str, Thunk] = {
+        "augmented": lambda: augmented(frame, **who),  # type: ignore[arg-type]
+        "penalised": lambda: penalised(frame, **who),  # type: ignore[arg-type]
+        "interactive_effects": lambda: interactive_effects(frame, **who),  # type: ignore[arg-type]
+        "matrix_completion": lambda: matrix_completion(frame, **who),  # type: ignore[arg-type]
+    }
+    waves = 0 if season is None else 1
+    own: dict[str, Thunk] = {
+        "synthetic_did": lambda: _synthetic_did(frame, who),
+        "interrupted_series": lambda: interrupted_series(frame, **who, season=season, harmonics=waves),  # type: ignore[arg-type]
+        "structural_series": lambda: structural_series(frame, **who, season=season),  # type: ignore[arg-type]
+        "forecast": lambda: forecast(frame, **who),  # type: ignore[arg-type]
+    }
+    methods = {**quick, **(slower if slow else {}), **own}
+    faults += only("primary", primary, tuple(methods), name)
+    if faults:
+        raise UsageError(faults)
+    return run_all(primary, methods)
+
+
+def _synthetic_did(frame: Frame, who: Mapping[str, object]) -> DirectEstimate:
+    """Synthetic difference-in-differences of the same unit. Raises UsageError, DataError, RunError."""
+    outcome, unit, time = (str(who[key]) for key in ("outcome", "unit", "time"))
+    marked, column = marked_frame(frame_of(frame, "did.synthetic"), unit, who["treated"], who["start"])
+    return synthetic(marked, outcome=outcome, unit=unit, time=time, first_treated=column)
+
+
+def _series(ask: Ask, frame: Frame, who: tuple[object, object, object], faults: list[Fault]) -> DirectEstimate:
+    """A method of one series. Raises UsageError with every fault of the arguments, DataError, RunError."""
+    treated, start, control = who
+    faults += column_names({"outcome": ask.outcome, "unit": ask.unit, "time": ask.time}, ask.name)
+    if faults:
+        raise UsageError(faults)
+    marked, column = marked_frame(frame_of(frame, ask.name), ask.unit, treated, start)
+    roles = FrameRoles(ask.unit, ask.outcome, ask.time, column, covariates=ask.covariates, alone=control is None)
     design: dict[str, Option] = {} if control is None else {"control": str(control)}
-    call = Call(name, roles, name, options, design="history.series", design_options=design)
+    call = Call(ask.name, roles, ask.name, ask.options, design="history.series", design_options=design)
     return DirectEstimate.of(compute(call, marked, faults))
 
 
@@ -282,38 +397,3 @@ def historical(  # noqa: PLR0913 - the direct road
     marks = (live,) if eligible is None else (live, eligible)
     roles = FrameRoles(unit=unit, outcome=outcome, treated=treated, covariates=(*marks, *names), weight=weights)
     return DirectEstimate.of(compute(Call(name, roles, name, options, design="history.cohort"), frame, faults))
-
-
-def _marked(frame: Frame, unit: str, treated: object, start: object) -> tuple[Frame, str]:
-    """The frame with a column that holds ``start`` for the treated unit, and its name.
-
-    Raises UsageError (USAGE_BAD_ARGUMENT) when the unit or the start is not there.
-    """
-    column = "first treated"
-    if isinstance(frame, pd.DataFrame):
-        while column in frame.columns:
-            column += " "
-        ids: list[object] = list(frame[unit]) if unit in frame.columns else []
-        starts = pd.Series(_starts(ids, unit, treated, start), index=frame.index, dtype="object")
-        return frame.assign(**{column: starts}), column
-    table = pa.table(frame)
-    while column in table.column_names:
-        column += " "
-    ids = list(table.column(unit).to_pylist()) if unit in table.column_names else []
-    return table.append_column(column, pa.array(_starts(ids, unit, treated, start))), column
-
-
-def _starts(ids: list[object], unit: str, treated: object, start: object) -> list[object]:
-    """``start`` in the rows of the treated unit, None elsewhere. Raises UsageError (USAGE_BAD_ARGUMENT)."""
-    faults = []
-    if treated not in ids:
-        near = did_you_mean(str(treated), sorted({str(name) for name in ids}))
-        cause = f"No row of the frame has {treated!r} in the column '{unit}'."
-        fix = "Write the id of the treated unit as the frame holds it."
-        faults.append(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key=f"{NAME}.treated"), near))
-    if start is None:
-        cause, fix = "start is None.", "Write the first treated time as the frame holds it."
-        faults.append(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key=f"{NAME}.start")))
-    if faults:
-        raise UsageError(faults)
-    return [start if name == treated else None for name in ids]

@@ -16,6 +16,7 @@ from evaltool.direct.did_call import Balance, answered
 from evaltool.direct.did_checks import bacon, bands, cluster_tests, honest, pretrend
 from evaltool.direct.did_designs import switching, triple
 from evaltool.direct.result import DirectEstimate
+from evaltool.direct.synthetic_did import synthetic
 from evaltool.direct.treatment import Indicator, with_first_treated
 from evaltool.errors import Fault, Place, UsageError
 from evaltool.estimators.did._result import Distribution
@@ -35,6 +36,7 @@ __all__ = [
     "pretrend",
     "sun_abraham",
     "switching",
+    "synthetic",
     "triple",
     "twfe",
     "two_by_two",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -77,6 +77,13 @@ def fit_of(control: Control, figures: Mapping[str, bool | int | float | str | No
         weights=control.solution.weights,
         solution=control.solution,
         figures=figures or {},
+    )
+
+
+def fit_from_solution(y: Floats, donors: Floats, windows: Windows, solution: SimplexSolution) -> Fit:
+    """The gap of ``y`` (T,) from weighted ``donors`` (T, J), for weights that solve a problem measured elsewhere."""
+    return replace(
+        fit_from_path(y, weighted_path(donors, solution.weights), windows, weights=solution.weights), solution=solution
     )
 
 

@@ -48,10 +48,16 @@ def _row_means(values: Floats) -> Floats:
 
 def _correction(x: Floats, rest: Floats, penalty: float) -> Floats:
     """(rest)ᵀ (X Xᵀ + λI)⁻¹ X by the singular values of X; a zero penalty uses the pseudo-inverse."""
+    return _corrections(x, rest, [penalty])[:, 0]
+
+
+def _corrections(x: Floats, rest: Floats, penalties: list[float]) -> Floats:
+    """(J, penalties) the same for several penalties, from one decomposition."""
     left, values, right = np.linalg.svd(x, full_matrices=False)
     kept = values > 1e-12 * float(values[0]) if values.shape[0] and values[0] > 0.0 else np.zeros(values.shape, bool)
-    shrunk = np.where(kept, values / (np.where(kept, values, 1.0) ** 2 + penalty), 0.0)
-    moved: Floats = right.T @ (shrunk * (left.T @ rest))
+    safe = np.where(kept, values, 1.0)
+    shrunk = np.where(kept[:, None], values[:, None] / (safe[:, None] ** 2 + np.array(penalties)[None, :]), 0.0)
+    moved: Floats = right.T @ (shrunk * (left.T @ rest)[:, None])
     return moved
 
 
@@ -64,9 +70,8 @@ def _chosen(x: Floats, own: Floats) -> float:
     for out in range(periods):
         stays = np.arange(periods) != out
         simplex = simplex_least_squares(x[stays] - own[stays][:, None]).weights
-        for place, penalty in enumerate(grid):
-            weights = simplex + _correction(x[stays], own[stays] - x[stays] @ simplex, penalty)
-            errors[place, out] = (own[out] - float(x[out] @ weights)) ** 2
+        moved = _corrections(x[stays], own[stays] - x[stays] @ simplex, grid)
+        errors[:, out] = (own[out] - x[out] @ (simplex[:, None] + moved)) ** 2
     means = errors.mean(axis=1)
     best = int(np.argmin(means))
     allowed = float(means[best]) + float(np.std(errors[best], ddof=1)) / math.sqrt(periods)

@@ -58,7 +58,15 @@ def _candidates(plan: EvaluationPlan, method: Method) -> Iterator[EstimatorPlugi
         fits = can.kind == "effect" and method.design.name in can.designs
         roles = all(role == "outcome" or plan.columns(role) for role in can.needs)
         scaled = can.relative or plan.estimand.scale == "absolute"
-        if name not in stated and fits and roles and scaled and can.family == method.estimator.capabilities.family:
+        timed = can.event_times or plan.estimand.event_times is None
+        if (
+            name not in stated
+            and fits
+            and roles
+            and scaled
+            and timed
+            and can.family == method.estimator.capabilities.family
+        ):
             yield plugin
 
 

@@ -15,7 +15,7 @@ from evaltool.plotting.effect import EffectPicture, EffectRow, Tier
 from evaltool.records.base import Record
 from evaltool.records.decision import Alternative, TraceStep
 from evaltool.records.estimate import Estimate
-from evaltool.records.evidence import ALL
+from evaltool.records.evidence import ALL, FEASIBLE
 from evaltool.records.options import parse_options
 from evaltool.records.plan.payment import Rule
 from evaltool.report.telling import Telling
@@ -100,6 +100,25 @@ def effect_picture(telling: Telling) -> EffectPicture | None:
         effect=headline.kind != "verified_count" and not headline.is_share,
         placebos=headline.absent == "SYNTHETIC_CONTROL",
     )
+
+
+def beside_picture(telling: Telling) -> EffectPicture | None:
+    """The headline and every other method's figure for it; None where there are no others or it may not be shown."""
+    headline = telling.headline
+    if headline is None or telling.withheld or telling.monitoring:
+        return None
+    others = [e for e in telling.run.estimates if e.key.specification.startswith(FEASIBLE)]
+    evidence = [(e, telling.evidence(e)) for e in (headline, *others)]
+    rows = [
+        EffectRow(telling.name_of("method", e.method), found.point, found.lower, found.upper, e is headline)
+        for e, found in evidence
+    ]
+    if len(rows) < 2:  # noqa: PLR2004 - one row stands alone
+        return None
+    held = any(row.lower is not None for row in rows)
+    level = telling.level(float(telling.run.plan.inference.level)) if held else None
+    axis = axis_words(telling, headline)
+    return EffectPicture(tuple(rows), _tiers(telling), axis, telling.scale, level, placebos=not held)
 
 
 def _cohort_tests(telling: Telling) -> tuple[Rule, cohort_then_pooled.Terms] | None:

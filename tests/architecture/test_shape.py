@@ -23,6 +23,7 @@ FACES = (
     "counterfactual",
     "direct/did_checks",
     "direct/did_designs",
+    "direct/synthetic_did",
     "payment/pay",
 )
 FACE = {f"evaltool/{name}.py" for name in FACES}

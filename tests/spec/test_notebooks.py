@@ -91,3 +91,13 @@ def test_lalonde_from_the_raw_difference_to_the_trial(tmp_path: Path, reference:
     assert amounts == "{0.0: 5, 500000.0: 18, 1000000.0: 11}"
     assert (lower, trial) == ("0 would pay on the lower end", "1000000.00")
     assert "nearest, with replacement" in printed(study, "payment")
+
+
+def test_baselines_side_by_side(tmp_path: Path, reference: Path) -> None:
+    assert Path(os.environ["EVALTOOL_REFERENCE"]) == reference
+    baselines = executed("05_baselines.ipynb", tmp_path)
+    assert "same sign: 4 of 4" in printed(baselines, "beside")
+    assert "-19.513630  p 0.0769" in printed(baselines, "control")
+    assert printed(baselines, "did").startswith("-15.605397916 (9.371180), 38 placebos")
+    assert "p " in printed(baselines, "basque")
+    assert "interrupted, beside the other" in printed(baselines, "series")

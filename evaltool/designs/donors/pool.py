@@ -4,9 +4,10 @@ Estimand
     None; it settles who is compared with whom.
 
 Equation as implemented
-    The treated unit is the one whose first treated period lies within the data. Donors are all units that never start
-    within the data, or those named in ``donors``, less those named in ``exclude`` (a neighbour that is affected too, a
-    unit with a shock of its own). Excluded units are counted in the ledger.
+    The treated unit is the one whose first treated period lies within the data (with ``several``, all of them). Donors
+    are all units that never start within the data, or those named in ``donors``, less those named in ``exclude`` and
+    ``exclusions``, which also says why (a neighbour that is affected too, a unit with a shock of its own). Excluded
+    units are counted in the ledger, by reason.
 
 Uncertainty
     None.
@@ -15,9 +16,9 @@ Assumptions
     Donors are not affected by the treatment and could be alike; reasons to exclude one were known before its outcomes.
 
 Refuses when
-    There are no units, periods and starts; nobody, or more than one unit, is treated; the treated unit has fewer than
-    two periods before its start; fewer than two donors remain; a named unit is not in the data, or is treated and named
-    as a donor; a unit lacks a period.
+    There are no units, periods and starts; nobody, or without ``several`` more than one unit, is treated; the first
+    start has fewer than two periods before it; fewer than two donors remain; a named unit is not in the data, or is
+    treated and named as a donor; a unit lacks a period.
 
 Source
     Abadie, Diamond & Hainmueller 2010 (JASA 105), section 2.1; Abadie 2021 (Journal of Economic Literature 59),
@@ -37,7 +38,7 @@ from pydantic import model_validator
 
 from evaltool.designs._roster import cohorts_of, design_seal, unit_table
 from evaltool.errors import Fault, Place, RunError, did_you_mean
-from evaltool.records.base import Record
+from evaltool.records.base import Record, Text
 from evaltool.records.design import Design, DesignSummary, DonorSummary
 from evaltool.records.ledger import Ledger, LedgerEntry
 from evaltool.records.panel import Panel
@@ -51,20 +52,40 @@ NAMED = 5
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
+class Exclusion(Record):
+    """A unit that may not serve, and why."""
+
+    unit: Text
+    reason: Text
+
+
 class PoolOptions(Record):
     """``[design.options]`` of ``donors.pool``. Units are named as their ids read."""
 
     donors: tuple[str, ...] = ()
     """The only units that may serve; everybody never treated when empty."""
     exclude: tuple[str, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    """The same, with the reason of each."""
+    several: bool = False
+    """Whether more than one unit may be treated, each with a synthetic control of its own."""
 
     @model_validator(mode="after")
     def not_both(self) -> Self:
         """Refuse a unit that is named and excluded."""
-        if both := sorted(set(self.donors) & set(self.exclude)):
+        named = [*self.exclude, *(entry.unit for entry in self.exclusions)]
+        if twice := sorted({name for name in named if named.count(name) > 1}):
+            message = f"excluded twice: {', '.join(twice)}"
+            raise ValueError(message)
+        if both := sorted(set(self.donors) & set(named)):
             message = f"named as donor and excluded: {', '.join(both)}"
             raise ValueError(message)
         return self
+
+    @property
+    def reasons(self) -> dict[str, str | None]:
+        """Every excluded unit with its reason, where one is stated."""
+        return dict.fromkeys(self.exclude) | {entry.unit: entry.reason for entry in self.exclusions}
 
 
 def build(request: DesignRequest) -> Design:
@@ -79,20 +100,20 @@ def build(request: DesignRequest) -> Design:
     start = units["first_treated"].to_numpy(dtype=np.float64)
     units["first_treated"] = np.where(start > last, np.inf, start)
     names = units["unit"].astype(str)
-    excluded = names.isin(options.exclude).to_numpy(dtype=bool)
+    excluded = names.isin(list(options.reasons)).to_numpy(dtype=bool)
     treated = np.isfinite(units["first_treated"].to_numpy(dtype=np.float64)) & ~excluded
     allowed = names.isin(options.donors).to_numpy(dtype=bool) if options.donors else np.ones(len(units), dtype=bool)
     kept = treated | (allowed & ~excluded)
     faults = [
         *_named_faults(names, options),
         *_treated_faults(names[treated], options),
-        *_size_faults(panel, units, treated, kept),
+        *_size_faults(panel, units, treated, kept, several=options.several),
         *_balance_faults(panel),
     ]
     if faults:
         raise RunError(faults)
     roster = units.loc[kept].reset_index(drop=True)
-    first = int(units.loc[treated, "first_treated"].iloc[0])
+    first = int(units.loc[treated, "first_treated"].min())
     before = sum(1 for period in panel.periods if period < first)
     if before < FEWEST_BEFORE:
         raise _short_history(panel, first, before)
@@ -105,14 +126,14 @@ def build(request: DesignRequest) -> Design:
         submitted_units=len(units),
         analysed_units=len(roster),
         donors=DonorSummary(
-            donors=len(roster) - 1,
+            donors=len(roster) - int(np.sum(treated)),
             excluded=int(np.sum(~kept)),
             start=first,
             periods_before=before,
             periods_after=sum(1 for period in panel.periods if period >= first),
         ),
     )
-    return Design(summary=summary, roster=roster, ledger=_ledger(names, kept, start <= last))
+    return Design(summary=summary, roster=roster, ledger=_ledger(names, kept, start <= last, options))
 
 
 def _panel(panel: Panel | None) -> Panel:
@@ -140,7 +161,11 @@ def _named_faults(names: pd.Series[str], options: PoolOptions) -> list[Fault]:
             place=Place(key=f"design.options.{key}", unit=name),
             suggestion=did_you_mean(name, known),
         )
-        for key, listed in (("donors", options.donors), ("exclude", options.exclude))
+        for key, listed in (
+            ("donors", options.donors),
+            ("exclude", options.exclude),
+            ("exclusions", tuple(entry.unit for entry in options.exclusions)),
+        )
         for name in listed
         if name not in set(known)
     ]
@@ -154,15 +179,15 @@ def _treated_faults(treated: pd.Series[str], options: PoolOptions) -> list[Fault
     return [Fault("RUN_TREATED_DONOR", f"'{name}' is treated within the data.", fix, place) for name in listed]
 
 
-def _size_faults(panel: Panel, units: pd.DataFrame, treated: Bools, kept: Bools) -> list[Fault]:
-    """Not exactly one treated unit, or too few donors."""
+def _size_faults(panel: Panel, units: pd.DataFrame, treated: Bools, kept: Bools, *, several: bool) -> list[Fault]:
+    """Nobody treated, more than one where the plan does not foresee it, or too few donors."""
     faults = []
     count, donors = int(np.sum(treated)), int(np.sum(kept & ~treated))
     place = Place(key="data.column")
     if count == 0:
         fix = "Include the treated unit, with periods before and after its start."
         faults.append(Fault("RUN_NOBODY_TREATED", "No unit starts within the periods of the data.", fix, place))
-    if count > 1:
+    if count > 1 and not several:
         listed = [
             f"{unit} ({panel.label(int(g))})"
             for unit, g in units.loc[treated, ["unit", "first_treated"]].head(NAMED).itertuples(index=False)
@@ -170,7 +195,7 @@ def _size_faults(panel: Panel, units: pd.DataFrame, treated: Bools, kept: Bools)
         cause = (
             f"{count} units are treated ({', '.join(listed)}{', …' if count > NAMED else ''}); this needs exactly one."
         )
-        fix = "Add the treated units together into one, exclude the others, or use did.group_time."
+        fix = "State several = true in design.options, add them into one, exclude others, or use did.synthetic."
         faults.append(Fault("RUN_ONE_TREATED_UNIT", cause, fix, place))
     if donors < FEWEST_DONORS:
         cause = f"{donors} donors remain, and a synthetic control with placebos needs at least {FEWEST_DONORS}."
@@ -202,23 +227,25 @@ def _short_history(panel: Panel, first: int, before: int) -> RunError:
     )
 
 
-def _ledger(names: pd.Series[str], kept: Bools, started: Bools) -> Ledger:
-    """Excluded units by arm."""
+def _ledger(names: pd.Series[str], kept: Bools, started: Bools, options: PoolOptions) -> Ledger:
+    """Excluded units by arm and reason."""
     entries = []
+    reasons = [options.reasons.get(name) or "left out of the donor pool by the plan" for name in names]
     for arm, own in (("treated", started), ("comparison", ~started)):
-        members = tuple(names[~kept & own])
-        if members:
-            entries.append(
-                LedgerEntry(
-                    stage="design",
-                    reason="excluded_donor",
-                    what="unit",
-                    arm="treated" if arm == "treated" else "comparison",
-                    count=len(members),
-                    detail="left out of the donor pool by the plan",
-                    members=members[:MEMBERS],
+        for reason in dict.fromkeys(sorted(reasons)):
+            members = tuple(names[~kept & own & np.array([one == reason for one in reasons])])
+            if members:
+                entries.append(
+                    LedgerEntry(
+                        stage="design",
+                        reason="excluded_donor",
+                        what="unit",
+                        arm="treated" if arm == "treated" else "comparison",
+                        count=len(members),
+                        detail=reason,
+                        members=members[:MEMBERS],
+                    )
                 )
-            )
     return Ledger().plus(*entries)
 
 

@@ -15,6 +15,7 @@ from evaltool.estimators.counterfactual._conformal import Conformal, conformal_e
 from evaltool.estimators.counterfactual._layout import Layout
 from evaltool.estimators.counterfactual._options import DonorOptions
 from evaltool.numerics.fits import Fitter, Method, autocorrelation
+from evaltool.numerics.simplex import GAP
 from evaltool.numerics.simplex_control import mean_of
 from evaltool.records.base import Json
 from evaltool.records.estimate import Counts, Element, Estimate, Relative, SeriesPoint
@@ -77,7 +78,7 @@ def assembled(
         series=_series(layout, checks),
         conventions={**_conventions(baseline.options, layout, checks), **said, **conformal_said(test)},
         certificate={**evidence_of(layout, checks), **(evidence or {}), **conformal_evidence(test)},
-        notes=_notes(request, checks),
+        notes=_notes(request, layout, checks),
     )
 
 
@@ -92,16 +93,16 @@ def _relative(request: EstimationRequest, layout: Layout, effect: float, observe
     if value <= 0.0:
         if request.estimand.scale == "absolute":
             return None
-        raise RunError(
-            Fault(
-                code="RUN_ZERO_DENOMINATOR",
-                cause=f"A relative effect was agreed, but its denominator ({name}) is {value:.6g}.",
-                fix="Agree on an absolute effect, or on another denominator.",
-                place=Place(key="estimand.denominator"),
-            )
-        )
+        raise zero_denominator(name, value)
     rule = inference_rule(request)
     return relative_effect(effect / value, None, rule=rule, denominator=name, denominator_value=value)
+
+
+def zero_denominator(name: str, value: float) -> RunError:
+    """The refusal of a relative effect without a positive denominator."""
+    cause = f"A relative effect was agreed, but its denominator ({name}) is {value:.6g}."
+    fix = "Agree on an absolute effect, or on another denominator."
+    return RunError(Fault("RUN_ZERO_DENOMINATOR", cause, fix, Place(key="estimand.denominator")))
 
 
 def _path(layout: Layout, checks: Checks) -> tuple[Element, ...]:
@@ -170,6 +171,12 @@ def _conventions(options: DonorOptions, layout: Layout, checks: Checks) -> Said:
     }
 
 
+def _beyond(layout: Layout) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """(T₀,) the periods before the start in which the treated unit lies beyond every donor."""
+    y, donors = layout.y[layout.windows.before], layout.donors[layout.windows.before]
+    return np.asarray((y > donors.max(axis=1)) | (y < donors.min(axis=1)), dtype=np.bool_)
+
+
 def weights_said(checks: Checks) -> Said:
     """What weights that solve a certified problem state."""
     solution = checks.fit.solution
@@ -189,11 +196,15 @@ def residual_said(layout: Layout, checks: Checks) -> Said:
     return {"autocorrelation_before": autocorrelation(checks.fit.gap[layout.windows.before])}
 
 
-def _notes(request: EstimationRequest, checks: Checks) -> tuple[str, ...]:
+def _notes(request: EstimationRequest, layout: Layout, checks: Checks) -> tuple[str, ...]:
     """Stable keys of what a reader must be told."""
     notes = ["permutation_only"]
+    if bool(np.any(_beyond(layout))):
+        notes.append("beyond_donors")
     if checks.fit.solution is not None and not checks.fit.solution.unique:
         notes.append("weights_not_unique")
+    if checks.fit.solution is not None and checks.fit.solution.relative_gap > GAP:
+        notes.append("weights_not_optimal")
     if 1.0 / checks.rank.units > 1.0 - float(request.inference.level) + 1e-12:
         notes.append("permutation_too_coarse")
     signs = {math.copysign(1.0, fit.effect) for fit in (checks.fit, *checks.without.values())}

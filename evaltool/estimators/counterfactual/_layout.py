@@ -65,11 +65,21 @@ def outcomes_of(request: EstimationRequest) -> tuple[Panel, pd.DataFrame]:
 
 
 def layout_of(request: EstimationRequest, anticipation: int) -> Layout:
-    """The arrays. Raises RunError with every fault found.
+    """The arrays of the one treated unit. Raises RunError with every fault found.
 
     RUN_NEEDS_DATA, RUN_NOT_BY_SYNTHETIC_CONTROL, RUN_ONE_TREATED_UNIT, RUN_TOO_FEW_DONORS, RUN_UNBALANCED_PANEL,
     RUN_SHORT_HISTORY, RUN_CONSTANT_DONOR.
     """
+    return _layouts(request, anticipation, several=False)[0]
+
+
+def layouts_of(request: EstimationRequest, anticipation: int) -> tuple[Layout, ...]:
+    """The arrays of every treated unit, in order of start and history; the same donors for all. Raises RunError."""
+    return _layouts(request, anticipation, several=True)
+
+
+def _layouts(request: EstimationRequest, anticipation: int, *, several: bool) -> tuple[Layout, ...]:
+    """The arrays of the treated. Raises RunError with every fault found."""
     panel, rows = outcomes_of(request)
     wide = rows.pivot(index="period", columns="unit", values=f"y.{request.outcome.id}").sort_index()  # noqa: PD010 - one value per cell is checked by the panel
     firsts = rows.loc[~rows["unit"].duplicated()].set_index("unit")
@@ -77,40 +87,59 @@ def layout_of(request: EstimationRequest, anticipation: int) -> Layout:
     periods = wide.index.to_numpy(dtype=np.int64)
     values = wide.to_numpy(dtype=np.float64)
     treated = start <= float(periods[-1])
-    faults = [*_plan_faults(request), *_shape_faults(treated, values), *_constant_faults(treated, wide)]
+    faults = [*_plan_faults(request), *_shape_faults(treated, values, several), *_constant_faults(treated, wide)]
     if faults:
         raise RunError(faults)
-    own = int(np.flatnonzero(treated)[0])
-    first = int(start[own])
-    before, after = periods < first - anticipation, periods >= first
-    if int(np.sum(before)) < FEWEST_BEFORE:
-        raise _short_history(panel, first, int(np.sum(before)))
-    others = np.flatnonzero(~treated)
-    order = others[np.lexsort(values[before][::-1][:, others])]
     weight = (
         firsts["weight"].reindex(wide.columns).to_numpy(dtype=np.float64) if "weight" in firsts else np.ones_like(start)
     )
-    names = [str(unit) for unit in wide.columns]
+    table = _Table(panel, periods, values, [str(unit) for unit in wide.columns], np.flatnonzero(~treated), weight)
+    own = np.flatnonzero(treated)
+    ordered = own[np.lexsort((*values[::-1][:, own], start[own]))]
+    return tuple(_one(table, int(place), int(start[place]), anticipation) for place in ordered)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """What every layout is cut from: (T, N) outcomes, unit names, columns of the donors, unit weights."""
+
+    panel: Panel
+    periods: IntArray
+    outcomes: FloatArray
+    names: list[str]
+    others: IntArray
+    weight: FloatArray
+
+
+def _one(table: _Table, own: int, first: int, anticipation: int) -> Layout:
+    """One treated unit's layout. Raises RunError (RUN_SHORT_HISTORY)."""
+    periods, values, others = table.periods, table.outcomes, table.others
+    before, after = periods < first - anticipation, periods >= first
+    if int(np.sum(before)) < FEWEST_BEFORE:
+        raise _short_history(table.panel, first, int(np.sum(before)))
+    order = others[np.lexsort(values[before][::-1][:, others])]
     return Layout(
-        unit=names[own],
+        unit=table.names[own],
         y=values[:, own].copy(),
-        names=tuple(names[j] for j in order),
+        names=tuple(table.names[j] for j in order),
         donors=np.ascontiguousarray(values[:, order]),
         periods=tuple(int(p) for p in periods),
-        labels=tuple(panel.label(int(p)) for p in periods),
+        labels=tuple(table.panel.label(int(p)) for p in periods),
         start=first,
         windows=Windows(before=before, after=after),
-        weight_treated=float(weight[own]),
-        weight_donors=float(np.sum(np.sort(weight[others]))),
+        weight_treated=float(table.weight[own]),
+        weight_donors=float(np.sum(np.sort(table.weight[others]))),
     )
 
 
-def _shape_faults(treated: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], values: FloatArray) -> list[Fault]:
-    """Not one treated unit, too few donors, or cells without a value."""
+def _shape_faults(
+    treated: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], values: FloatArray, several: bool
+) -> list[Fault]:
+    """Nobody or too many treated, too few donors, or cells without a value."""
     faults = []
-    if (count := int(np.sum(treated))) != 1:
-        cause = f"{count} units are treated within the data; a synthetic control needs exactly one."
-        fix = "Add the treated units together into one, exclude the others, or use did.group_time."
+    if (count := int(np.sum(treated))) == 0 or (count > 1 and not several):
+        cause = f"{count} units are treated within the data; this needs {'at least' if several else 'exactly'} one."
+        fix = "Add the treated units together into one, exclude the others, or use did.synthetic or did.group_time."
         faults.append(Fault("RUN_ONE_TREATED_UNIT", cause, fix, Place(key="data.column")))
     if (donors := int(np.sum(~treated))) < FEWEST_DONORS:
         cause = f"{donors} donors remain; at least {FEWEST_DONORS} are needed."

@@ -60,6 +60,31 @@ def control_again(request: EstimationRequest, anticipation: int) -> SecondOpinio
     )
 
 
+def controls_again(
+    request: EstimationRequest, anticipation: int, given: Mapping[str, Mapping[str, float]] | None
+) -> SecondOpinion:
+    """The mean gap over treated unit-periods, unit by unit; weights are ``given`` by unit, or found by Wolfe.
+
+    Raises RunError (RUN_NEEDS_DATA).
+    """
+    _, rows = outcomes_of(request)
+    wide = rows.set_index(["period", "unit"])[f"y.{request.outcome.id}"].unstack("unit")  # noqa: PD010 - as above
+    starts = rows.groupby("unit")["first_treated"].first()
+    treated = starts[starts <= wide.index.max()]
+    donors = [unit for unit in wide.columns if unit not in treated.index]
+    gaps = []
+    for unit, start in treated.items():
+        history, later = wide.loc[wide.index < start - anticipation], wide.loc[wide.index >= start]
+        if given is None:
+            distances = history[donors].sub(history[unit], axis=0).to_numpy(dtype=float)
+            weights = pd.Series(nearest_point_weights(distances), index=donors)
+        else:
+            weights = pd.Series([given[str(unit)][str(donor)] for donor in donors], index=donors)
+        gaps.append(later[unit] - (later[donors] * weights).sum(axis=1))
+    road = "weights by Wolfe's nearest-point algorithm" if given is None else "the weights of the replaying solver"
+    return SecondOpinion(value=float(pd.concat(gaps).mean()), by=f"{road}, each unit's gap averaged with pandas")
+
+
 def on_predictors_again(request: EstimationRequest, options: PredictorOptions, v: Mapping[str, float]) -> SecondOpinion:
     """The mean gap for given predictor weights ``v``, in the order of the options. Raises RunError (RUN_NEEDS_DATA)."""
     found = pivoted(request, options.anticipation)

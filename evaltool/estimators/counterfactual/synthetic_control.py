@@ -1,7 +1,8 @@
-"""Synthetic control: the treated unit against the weighted donors that followed it best before the start.
+"""Synthetic control: a treated unit against the weighted donors that followed it best before the start.
 
 Estimand
-    The mean over the treated periods of Y_t(treated) − Y_t(untreated) of the one treated unit (its ATT).
+    The mean over the treated periods of Y_t(treated) − Y_t(untreated) of the treated unit (its ATT); of several treated
+    units (``several = true`` in the design), the mean over their treated unit-periods.
 
 Equation as implemented
     Weights w ≥ 0, Σw = 1 minimise Σ over periods t with t + anticipation < start of (Y_1t − Σ w_j Y_jt)², all such
@@ -10,7 +11,7 @@ Equation as implemented
     outcome before the start in a global search that draws nothing. Gap_t = Y_1t − Σ w_j Y_jt; the effect is the mean
     gap from the start on. Where several weights fit equally well, the one with the smallest Σw² is taken and this is
     said. The optimum is certified: feasibility, and a duality gap of at most 10⁻¹² of the largest squared distance of a
-    donor.
+    donor. Every treated unit has weights of its own, on the same donors; paths are averaged by time since the start.
 
 Uncertainty
     No standard error exists and none is made up. Every donor is treated as if it had been treated, with the other
@@ -18,22 +19,24 @@ Uncertainty
     squared) is at least the treated unit's. Its resolution is 1 / (donors + 1). ``inference = "conformal"`` adds the
     moving-block test over time (residuals of a fit on all periods under the null, all cyclic shifts) and its inversion;
     both are printed beside the permutation test and decide nothing. ``bound_delta`` adds the range of effects over all
-    weights that fit nearly as well.
+    weights that fit nearly as well. For several treated units different donors take their places, start by start, each
+    with the other donors as its pool, and their averages are ranked: all ways up to 2,000, else 1,000 drawn (seed 1).
 
 Assumptions
     The treated unit's untreated outcomes lie within reach of the donors' weighted outcomes and follow the same factors;
     donors are not affected; nothing else happens to the treated unit alone; no anticipation beyond the stated periods.
 
 Refuses when
-    Not exactly one unit is treated within the data; fewer than two donors, or two periods to fit on; a unit-period has
-    no outcome; a donor never varies; the plan asks for clusters, cohorts or another target; the certificate fails; a
-    relative effect has a denominator that is not positive; a predictor is unknown, constant, or reads periods that are
-    not fitted on; the level is out of reach of a conformal test.
+    Not exactly one unit is treated within the data and the design does not foresee several; fewer than two donors, or
+    two periods to fit on; a unit-period has no outcome; a donor never varies; the plan asks for clusters, cohorts or
+    another target; the certificate fails; a relative effect has a denominator that is not positive; a predictor is
+    unknown, constant, or reads periods that are not fitted on; the level is out of reach of a conformal test.
 
 Source
     Abadie, Diamond & Hainmueller 2010 (JASA 105), equations 2–3 and section 2.3 (placebos); Abadie, Diamond &
     Hainmueller 2015 (AJPS 59) (RMSPE ratio, in-time placebo, leave-one-out); Doudchenko & Imbens 2016, section 3
-    (outcomes only); Abadie & Gardeazabal 2003 (AER 93), appendix B (V); Chernozhukov, Wüthrich & Zhu 2021 (JASA 116).
+    (outcomes only); Abadie & Gardeazabal 2003 (AER 93), appendix B (V); Chernozhukov, Wüthrich & Zhu 2021 (JASA 116);
+    Cavallo, Galiani, Noy & Pantano 2013 (REStat 95), section III (several treated units).
 
 Reference implementation and agreed tolerance
     Proposition 99, outcomes only: exact weights of an independent solution to 1e-8. R Synth 1.1.8 and synthdid 0.0.9
@@ -42,30 +45,57 @@ Reference implementation and agreed tolerance
 
 from __future__ import annotations
 
+import math
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import model_validator
+
+from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.counterfactual._assembly import Baseline, Said, assembled, checked, weights_said
 from evaltool.estimators.counterfactual._bound import bound_evidence, bound_of, bound_said
 from evaltool.estimators.counterfactual._checks import Checks
-from evaltool.estimators.counterfactual._layout import Layout, layout_of
+from evaltool.estimators.counterfactual._layout import Layout, layout_of, layouts_of
 from evaltool.estimators.counterfactual._predictors import (
     PredictorOptions,
     PredictorTable,
     on_predictors,
     predictors_of,
 )
-from evaltool.estimators.counterfactual._second_opinion import control_again, on_predictors_again
-from evaltool.numerics.fits import Fit, Fitter, fit_of
+from evaltool.estimators.counterfactual._second_opinion import control_again, controls_again, on_predictors_again
+from evaltool.estimators.counterfactual._several import several_of
+from evaltool.estimators.counterfactual._several_assembly import assembled_several
+from evaltool.numerics.fits import Fit, Fitter, fit_from_solution, fit_of
+from evaltool.numerics.frank_wolfe import Schedule, frank_wolfe_weights, measured
+from evaltool.numerics.hull import reach_of
 from evaltool.numerics.inference import Floats, Ints
 from evaltool.numerics.simplex import simplex_least_squares
 from evaltool.numerics.simplex_control import Windows, fit_control, rmspe_of
+from evaltool.numerics.synthetic_did import STOPS, penalties_of
 from evaltool.records.base import Json
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
 
 NAME = "counterfactual.synthetic_control"
+SOLVERS = {
+    "exact": "exact (non-negative least squares, active set, duality certificate)",
+    "frank_wolfe": "Frank-Wolfe, stopped as R synthdid stops",
+}
 
 
 class SyntheticControlOptions(PredictorOptions):
     """``[estimator.options]`` of ``counterfactual.synthetic_control``."""
+
+    solver: Literal["exact", "frank_wolfe"] = "exact"
+    """``frank_wolfe`` stops where R synthdid stops, for replication alone."""
+
+    @model_validator(mode="after")
+    def replicates(self) -> Self:
+        """Refuse the replication of outcomes-only weights with predictors, a bound or a conformal test."""
+        if self.solver != "exact" and (self.predictors or self.bound_delta is not None or self.inference != "placebo"):
+            message = 'solver = "frank_wolfe" goes with outcomes alone, and without bound_delta or conformal inference'
+            raise ValueError(message)
+        return self
 
 
 def options_of(request: EstimationRequest) -> SyntheticControlOptions:
@@ -85,23 +115,93 @@ def outcomes_only(values: Floats) -> Fitter:
     return fit
 
 
+def frank_wolfe(layout: Layout) -> Fitter:
+    """Weights where R synthdid's algorithm stops; ridge and stop follow from the layout's donors, for placebos too."""
+    values = layout.values
+    penalties = penalties_of(layout.donors.T, layout.windows, 1)
+    stop = (STOPS * penalties.noise) ** 2
+
+    def fit(target: int, pool: Ints, windows: Windows) -> Fit:
+        a, b = values[np.ix_(windows.before, pool)], values[windows.before, target]
+        ridge = math.sqrt(a.shape[0]) * penalties.periods
+        weights = frank_wolfe_weights(a, b, Schedule(ridge * ridge, stop))
+        solution = measured(np.vstack([a - b[:, None], ridge * np.eye(a.shape[1])]), weights)
+        return fit_from_solution(values[:, target], values[:, pool], windows, solution)
+
+    return fit
+
+
 def estimate(request: EstimationRequest) -> Estimate:
     """The effect with certificate, placebos and leave-one-out. Raises RunError with every fault found."""
     options = options_of(request)
+    if design_allows_several(request):
+        return _several(request, options)
     layout = layout_of(request, options.anticipation)
     table = predictors_of(request, layout, options) if options.predictors else None
     fitter = outcomes_only(layout.values) if table is None else on_predictors(layout.values, table)
+    if options.solver == "frank_wolfe":
+        fitter = frank_wolfe(layout)
     baseline = Baseline(NAME, layout, fitter, options, conformal=outcomes_only)
     found = checked(request, baseline)
     bound = bound_of(layout, found[0].fit, options.bound_delta)
     said: Said = {
-        "solver": "exact (non-negative least squares, active set, duality certificate)",
+        "solver": SOLVERS[options.solver],
         "predictors": "outcomes of every fitted period, equal weight",
         **weights_said(found[0]),
+        **_reach_said(layout, found[0]),
         **({} if table is None else _predictors_said(options, layout, found[0])),
     }
     evidence = bound_evidence(layout, bound) | ({} if table is None else _predictors_evidence(table, found[0]))
     return assembled(request, baseline, found, said=said | bound_said(bound), evidence=evidence)
+
+
+def design_allows_several(request: EstimationRequest) -> bool:
+    """Whether the roster holds more than one unit that starts within the data."""
+    roster = request.design.roster
+    return roster is not None and int(np.sum(np.isfinite(roster["first_treated"].to_numpy(dtype=np.float64)))) > 1
+
+
+def _several(request: EstimationRequest, options: SyntheticControlOptions) -> Estimate:
+    """A synthetic control for each treated unit. Raises RunError with every fault found."""
+    defaults = SyntheticControlOptions()
+    own = ("predictors", "bound_delta", "placebo_periods", "inference")
+    wrong = [name for name in own if getattr(options, name) != getattr(defaults, name)]
+    if wrong:
+        cause = f"{', '.join(wrong)} is for one treated unit, and several are treated."
+        place = Place(key=f"estimator.options.{wrong[0]}")
+        raise RunError(Fault("RUN_ONE_TREATED_UNIT", cause, "Leave it out, or study one unit at a time.", place))
+    layouts = layouts_of(request, options.anticipation)
+    method = frank_wolfe if options.solver == "frank_wolfe" else _outcomes_of
+    found = several_of(layouts, method)
+    gaps = [fit.solution.relative_gap for fit in found.fits if fit.solution is not None]
+    said: Said = {
+        "anticipation": options.anticipation,
+        "solver": SOLVERS[options.solver],
+        "predictors": "outcomes of every fitted period, equal weight",
+        "weights_unique": all(fit.solution is None or fit.solution.unique for fit in found.fits),
+        "largest_weight": max(float(np.max(fit.weights)) for fit in found.fits if fit.weights is not None),
+        "tie_break": "smallest sum of squared weights",
+        "relative_duality_gap": max(gaps),
+    }
+    return assembled_several(request, NAME, found, said)
+
+
+def _outcomes_of(layout: Layout) -> Fitter:
+    """The fitter on a layout's outcomes."""
+    return outcomes_only(layout.values)
+
+
+def _reach_said(layout: Layout, checks: Checks) -> Said:
+    """Whether the treated unit lies within reach of its donors, and on how many donors the path rests."""
+    before = layout.windows.before
+    reach = reach_of(layout.donors[before], layout.y[before])
+    weights = checks.fit.weights
+    return {
+        "inside_hull": reach.inside,
+        "hull_distance": reach.distance,
+        "periods_beyond_donors": reach.beyond,
+        "effective_donors": None if weights is None else 1.0 / float(weights @ weights),
+    }
 
 
 def _predictors_said(options: SyntheticControlOptions, layout: Layout, checks: Checks) -> Said:
@@ -143,6 +243,16 @@ def _predictors_evidence(table: PredictorTable, checks: Checks) -> dict[str, Jso
 def second_opinion(request: EstimationRequest) -> SecondOpinion:
     """The effect by another algorithm on a pivoted frame. Raises RunError."""
     options = options_of(request)
+    if design_allows_several(request) or options.solver == "frank_wolfe":
+        layouts = layouts_of(request, options.anticipation)
+        given = None
+        if options.solver == "frank_wolfe":
+            fits = [frank_wolfe(one)(one.target, one.pool, one.windows) for one in layouts]
+            given = {
+                one.unit: dict(zip(one.names, map(float, fit.weights if fit.weights is not None else ()), strict=True))
+                for one, fit in zip(layouts, fits, strict=True)
+            }
+        return controls_again(request, options.anticipation, given)
     if not options.predictors:
         return control_again(request, options.anticipation)
     layout = layout_of(request, options.anticipation)
@@ -156,7 +266,7 @@ PLUGIN = EstimatorPlugin(
     name=NAME,
     capabilities=Capabilities(
         family="counterfactual",
-        title="Synthetic control of one treated unit",
+        title="Synthetic control of one treated unit or of several",
         kind="effect",
         needs=("unit", "time", "outcome", "first_treated"),
         designs=("donors.pool",),

@@ -173,7 +173,7 @@ def finish(request: EstimationRequest, method: str, headline: Headline, body: Bo
         calendar=tuple(_element(by_cell, "calendar", part) for part in body.aggregates.calendar),
         cells=_cell_elements(by_cell, None if headline.basis else combination),
         event_covariance=covariance,
-        series=_series(body.arranged),
+        series=series_of(body.arranged),
         conventions={**body.conventions, **_inference_conventions(request, body, counts)},
         notes=tuple(sorted({*body.notes, *(["few_treated_clusters"] if few else [])})),
         influence=influence[body.arranged.rank],
@@ -294,7 +294,7 @@ def _cell_elements(spread: _Spread, headline: Combination | None) -> tuple[Eleme
     return tuple(found)
 
 
-def _series(arranged: Arranged) -> tuple[SeriesPoint, ...]:
+def series_of(arranged: Arranged) -> tuple[SeriesPoint, ...]:
     """Weighted mean outcome by cohort (``comparison`` for the never-treated) and period."""
     layout = arranged.layout
     labels = dict(zip(layout.periods, arranged.labels, strict=True))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from evaltool.payment.disagreement import disagreement
 from evaltool.plotting.bases import draw_bases
+from evaltool.plotting.effect import draw_effect
 from evaltool.report.blocks import Block, Prose, Table
-from evaltool.report.pictures import verdict_of, verdicts
+from evaltool.report.pictures import beside_picture, verdict_of, verdicts
 from evaltool.report.section import Section
 from evaltool.report.telling import Telling
 
@@ -56,7 +60,35 @@ def _other_methods(telling: Telling) -> tuple[Block, ...]:
         wide=(0,),
         note=note,
     )
-    return (Prose(text=telling.tell("text.sensitivity_beside", shown)), table)
+    words = " ".join([telling.tell("text.sensitivity_beside", shown), *_apart(telling)])
+    picture = beside_picture(telling)
+    if picture is None:
+        return (Prose(text=words), table)
+    drawing = replace(
+        draw_effect(picture, telling.lang), name="beside", caption=telling.say("text.sensitivity_beside_figure")
+    )
+    return (Prose(text=words), telling.figure(drawing), table)
+
+
+def _apart(telling: Telling) -> list[str]:
+    """How far the other methods' figures are from the decided one."""
+    points = [a.point for a in telling.run.decision.alternatives if a.kind == "estimator" and a.point is not None]
+    headline = telling.headline
+    agreed = None if headline is None else telling.evidence(headline).point
+    found = None if agreed is None else disagreement(agreed, points)
+    if found is None:
+        return []
+    values = {
+        "low": telling.scale.text(found.lowest),
+        "high": telling.scale.text(found.highest),
+        "distance": telling.distance(found.distance),
+        "same": telling.number(found.same_sign),
+        "all": telling.number(found.others),
+    }
+    parts = [telling.tell("text.sensitivity_apart", values)]
+    if found.share is not None:
+        parts.append(telling.tell("text.sensitivity_apart_share", {"share": telling.percent(found.share)}))
+    return parts
 
 
 def _money_beyond(telling: Telling) -> list[str]:
