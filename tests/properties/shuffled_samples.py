@@ -58,8 +58,8 @@ def _name(plan: EvaluationPlan, *roles: str) -> str:
 
 def _named(plan: EvaluationPlan) -> tuple[str, ...]:
     """Units the plan calls by their ids."""
-    listed = plan.design.options.get("exclude", ())
-    return tuple(str(name) for name in listed) if isinstance(listed, tuple | list) else ()
+    listed = plan.design.options.get("exclusions", ())
+    return tuple(str(one["unit"]) for one in listed if isinstance(one, dict)) if isinstance(listed, tuple) else ()
 
 
 def written(cells: Cells, path: Path, plan: EvaluationPlan) -> Path:
@@ -95,8 +95,9 @@ def with_ids(cells: Cells, plan: EvaluationPlan, kind: str) -> tuple[Cells, Eval
         "prior": (),
         "governance": plan.governance.model_copy(update={"side_by_side": False}),
     }
-    if named := _named(plan):
-        options = {**plan.design.options, "exclude": tuple(ids[name] for name in named)}
+    if _named(plan):
+        excluded = tuple({**one, "unit": ids[str(one["unit"])]} for one in plan.design.options["exclusions"])
+        options = {**plan.design.options, "exclusions": excluded}
         update["design"] = plan.design.model_copy(update={"options": options})
     return changed, plan.model_copy(update=update)
 
