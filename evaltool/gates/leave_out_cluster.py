@@ -3,8 +3,8 @@
 The headline is found again without each cluster: exactly from sums where it is an average of group-time effects without
 covariates, by estimating again with up to 40 clusters, else to first order from influence values (printed in the
 evidence). Statistic: effects that reach other payment thresholds, or have another sign, than the headline; threshold 0.
-None: PASS. Another tier: REVIEW. Another sign: FAIL, which needs a review too. All with ONE_CLUSTER_DECIDES. A relative
-effect moves its denominator with it.
+None: PASS. Another tier: REVIEW. Another sign: FAIL, which needs a review too. All with ONE_CLUSTER_DECIDES. A cluster
+without which nothing can be estimated: CANNOT_TELL. A relative effect moves its denominator with it.
 
 Sources: MacKinnon, Nielsen & Webb (2023), who advise to look at the estimate without each cluster; the verdict in
 payment tiers is our own proposal.
@@ -44,8 +44,10 @@ class Options(Record):
 def check(context: GateContext) -> GateResult:
     """PASS, REVIEW or FAIL from the effects without each cluster."""
     found = None if context.examination is None else context.examination.without_cluster
-    facts: dict[str, Json] = {} if found is None else {"how": found.how}
-    return judged(context, MEASURE, TOLD, () if found is None else found.effects, facts)
+    if found is None:
+        return judged(context, MEASURE, TOLD, (), {})
+    facts: dict[str, Json] = {"how": found.how, "impossible": found.impossible}
+    return judged(context, MEASURE, TOLD, (*found.effects, *[None] * found.impossible), facts)
 
 
 PLUGIN = GatePlugin(

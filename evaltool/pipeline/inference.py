@@ -8,6 +8,7 @@ to hold, from the simulations in docs/METHODS.md.
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 
@@ -74,17 +75,22 @@ def leave_out_clusters(studied: Studied) -> LeftOut | None:
     if studied.pieces is not None:
         found = effects(*studied.pieces, without_each(studied.pieces[0]))[0]
         kept = found[np.isfinite(found)]
-        return LeftOut(effects=tuple(kept.tolist()), how="exact") if kept.shape[0] else None
+        return _known(tuple(kept.tolist()), "exact", studied)
     if studied.count <= REFITS and studied.count * len(studied.frame) <= ROWS:
         again = [_without(studied, code) for code in range(studied.count)]
         known = tuple(one.att for one in again if one is not None)
-        return LeftOut(effects=known, how="refitted") if known else None
+        return _known(known, "refitted", studied)
     if studied.influence is not None:
         n = len(studied.influence)
         sizes = np.bincount(studied.clusters)
         moved = studied.estimate.att - influence_sums(studied.influence, studied.clusters) / (n - sizes)
         return LeftOut(effects=tuple(moved.tolist()), how="influence")
     return None
+
+
+def _known(effects: tuple[float, ...], how: Literal["exact", "refitted"], studied: Studied) -> LeftOut | None:
+    """The effects that could be found, and how many clusters the estimate cannot do without; None where it is all."""
+    return LeftOut(effects=effects, impossible=studied.count - len(effects), how=how) if effects else None
 
 
 def _without(studied: Studied, code: int) -> Estimate | None:

@@ -162,6 +162,8 @@ class LeftOut(Record):
 
     effects: tuple[Finite, ...]
     """In order of the clusters' ids."""
+    impossible: int = 0
+    """Clusters without which nothing can be estimated; they have no entry in ``effects``."""
     how: Literal["exact", "refitted", "influence"]
     """Computed from sums, estimated again, or first-order from influence values."""
 

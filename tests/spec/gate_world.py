@@ -16,6 +16,7 @@ from evaltool.records.base import Record
 from evaltool.records.design import Design, DesignCohort, DesignSummary
 from evaltool.records.estimate import Counts, Element, Estimate, Interval, Relative, SecondOpinion
 from evaltool.records.evidence import EstimateKey
+from evaltool.records.examination import Examination
 from evaltool.records.gate import Consequence, GateResult
 from evaltool.records.ledger import Ledger, LedgerEntry
 from evaltool.records.lock import LockStatus
@@ -158,6 +159,7 @@ class World(Record):
     opinion: SecondOpinion | None = SecondOpinion(value=-2.0, by="test")
     thresholds: tuple[float, ...] = (1.0,)
     refit: Callable[[Panel], Estimate] | None = None
+    examination: Examination | None = None
     as_of: date = AS_OF
     options: dict[str, object] = Field(default_factory=dict)
     consequence: Consequence | None = None
@@ -184,6 +186,7 @@ def ask(name: str, world: World | None = None, **changes: object) -> GateResult:
             second_opinion=seen.opinion,
             thresholds=seen.thresholds,
             refit=seen.refit,
+            examination=seen.examination,
         )
     )
 
