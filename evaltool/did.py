@@ -15,6 +15,7 @@ from evaltool.direct.did_averages import Averaged, GroupTime
 from evaltool.direct.did_call import Balance, answered
 from evaltool.direct.did_checks import bacon, bands, cluster_tests, honest, pretrend
 from evaltool.direct.did_designs import switching, triple
+from evaltool.direct.published_path import published
 from evaltool.direct.result import DirectEstimate
 from evaltool.direct.synthetic_did import synthetic
 from evaltool.direct.treatment import Indicator, with_first_treated
@@ -34,6 +35,7 @@ __all__ = [
     "honest",
     "imputation",
     "pretrend",
+    "published",
     "sun_abraham",
     "switching",
     "synthetic",

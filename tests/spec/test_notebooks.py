@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 import shutil
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
@@ -79,6 +81,34 @@ def test_published_studies_by_both_roads(tmp_path: Path, reference: Path) -> Non
     assert "Utah             0.3939" in printed(studies, "smoking")
     assert "image/svg+xml" in shown(studies, "picture")
     assert "1543.498853  2080.705596" in printed(studies, "ties")
+
+
+def test_three_published_differences_in_differences(tmp_path: Path, reference: Path) -> None:
+    """Published figures: R did's vignette, Cunningham (2021, chapter 9), Rambachan & Roth's Medicaid intervals."""
+    assert Path(os.environ["EVALTOOL_REFERENCE"]) == reference
+    study = executed("03_did.ipynb", tmp_path)
+    assert [line.split()[1] for line in printed(study, "wages").strip().split("\n")] == [
+        "-0.0400",
+        "-0.0310",
+        "-0.0772",
+    ]
+    coefficient, *parts = printed(study, "castle").strip().split("\n")
+    assert coefficient == "0.0694"
+    assert [line.split()[-2:] for line in parts[1:]] == [
+        ["0.0771", "-0.0286"],
+        ["0.0241", "0.0456"],
+        ["0.8988", "0.0784"],
+    ]
+    bounds = [[float(part) for part in line.split()] for line in printed(study, "medicaid").strip().split("\n")[1:5]]
+    wanted = [(0.5, 0.0241, 0.0673), (1.0, 0.0171, 0.0720), (1.5, 0.00859, 0.0796), (2.0, -0.00107, 0.0883)]
+    for found, row in zip(bounds, wanted, strict=True):
+        assert found == pytest.approx(row, abs=1e-3)
+
+
+def test_the_castle_data_are_the_ones_that_were_published() -> None:
+    path = Path(pd.__file__).parents[1] / "causaldata" / "castle" / "castle.dta"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert digest == "d7c14baa64a7015a5d2d969cc55563922ffd9dccb784084be473230ba0f6a006"
 
 
 def test_lalonde_from_the_raw_difference_to_the_trial(tmp_path: Path, reference: Path) -> None:
