@@ -1,120 +1,120 @@
-"""Times the difference-in-differences methods beside linearmodels, in one run on this machine: ``make bench``.
+"""evaltool beside other packages, in one run on this machine: ``make bench``.
 
-Seeded data, one warm-up, median of three. Seconds belong to this machine and this moment; only ratios within one run
-mean anything. PanelOLS answers another question (one two-way fixed-effects coefficient): it is there as a yardstick for
-the size of the job, not as a rival. Nothing here is a test.
+Every tool runs in an environment and a process of its own, one after another, with one thread for linear algebra.
+Seconds belong to this machine and this moment; only ratios within one run mean anything. Nothing here is a test.
+``--write`` puts the table into docs/BENCHMARKS.md as printed, ``--only TEXT`` takes the rows whose title has it.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
 import platform
-import statistics
+import subprocess
 import sys
-import time
-from collections.abc import Callable
-from decimal import Decimal
+import venv
+from importlib.metadata import version
+from pathlib import Path
 
-import numpy as np
-import pandas as pd
-from linearmodels.panel import PanelOLS
+from inputs import written
+from rows import PEERS, ROWS, Row
 
-from evaltool import registry
-from evaltool.reading.frames import FrameRoles, panel_from_frame
-from evaltool.records.base import Words
-from evaltool.records.design import Design, DesignSummary
-from evaltool.records.evidence import EstimateKey
-from evaltool.records.options import parse_options
-from evaltool.records.panel import Panel
-from evaltool.records.plan.analysis import Estimand, Inference, Option, Outcome
-from evaltool.records.plugins import EstimationRequest
-
-REPEATS = 3
-SIZES = (1_000, 5_000, 20_000)
-PERIODS = 10
-SPECIFICATIONS: dict[str, dict[str, Option]] = {
-    "group_time, no covariates": {"method": "reg"},
-    "group_time, reg, 2 covariates": {"method": "reg", "covariates": ("x1", "x2")},
-    "group_time, dr, 2 covariates": {"method": "dr", "covariates": ("x1", "x2")},
-}
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+LIMIT = 600
+"""Seconds after which a tool is given up on."""
+Found = dict[str, float]
 
 
-def staggered(units: int, seed: int = 1) -> pd.DataFrame:
-    """Units × 10 periods; cohorts start in periods 3 to 10 or never; two covariates that matter for both."""
-    rng = np.random.default_rng(seed)
-    unit, period = np.repeat(np.arange(1, units + 1), PERIODS), np.tile(np.arange(1, PERIODS + 1), units)
-    x1, x2, level = rng.normal(size=units), rng.normal(size=units), rng.normal(size=units)
-    ever = rng.random(units) < 1 / (1 + np.exp(-(0.3 * x1 - 0.2 * x2)))
-    start = np.where(ever, rng.integers(3, PERIODS + 1, units), 0)
-    own = np.repeat(start, PERIODS)
-    effect = np.where((own > 0) & (period >= own), 1 + 0.1 * (period - own), 0.0)
-    noise = rng.normal(size=unit.size)
-    trend = 0.1 * period + 0.05 * period * np.repeat(x1, PERIODS)
-    y = np.repeat(level + 0.5 * x1, PERIODS) + trend + effect + noise
-    columns = {"unit": unit, "time": period, "start": own, "y": y}
-    return pd.DataFrame({**columns, "x1": np.repeat(x1, PERIODS), "x2": np.repeat(x2, PERIODS)})
+def environment(tool: str, folder: Path) -> Path | str:
+    """The tool's own Python, made once; or why there is none."""
+    if tool == "evaltool":
+        return Path(sys.executable)
+    python = folder / "environments" / tool / "bin" / "python"
+    if not python.exists():
+        venv.create(python.parents[1], with_pip=True)
+        command = [
+            str(python),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            *PEERS[tool],
+            "pyarrow",
+        ]
+        done = subprocess.run([*command, "pandas"], capture_output=True, text=True, check=False)
+        if done.returncode:
+            return "could not be installed"
+    return python
 
 
-def request(panel: Panel, options: dict[str, Option]) -> EstimationRequest:
-    """What the pipeline would hand to ``did.group_time``."""
-    words = Words(en="units")
-    day = pd.Timestamp("2020-01-01").date()
-    outcome = Outcome(
-        id="y", title=words, direction="increase", kind="mean", unit=words, window_from=day, window_to=day
-    )
-    roster = panel.frame.groupby("unit", sort=True, as_index=False)[["first_treated"]].first().assign(weight=1.0)
-    return EstimationRequest(
-        key=EstimateKey(outcome="y"),
-        outcome=outcome,
-        estimand=Estimand(outcome="y", aggregation="simple"),
-        inference=Inference(level=Decimal("0.95")),
-        options=parse_options(registry.estimator("did.group_time").options, options, "options"),
-        design=Design(
-            summary=DesignSummary(method="groups.adoption", comparison="not_yet_treated", seal="0" * 64), roster=roster
-        ),
-        panel=panel,
-    )
+def measured(tool: str, row: Row, folder: Path, repeats: int) -> Found | str:
+    """What the tool took, or why there is no figure."""
+    python = environment(tool, folder)
+    if isinstance(python, str):
+        return python
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+    command = [str(python), str(HERE / "child.py"), f"{tool}_jobs", row.job, str(written(row.data, folder / "inputs"))]
+    try:
+        done = subprocess.run(
+            [*command, str(repeats)], env={**os.environ, **limits}, capture_output=True, text=True, timeout=LIMIT,
+            check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"not done after {LIMIT} s"
+    if done.returncode:
+        return (done.stderr.strip().splitlines() or ["failed"])[-1][:80]
+    found: Found = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
 
 
-def median_seconds(job: Callable[[], object]) -> float:
-    """Median of three after one warm-up."""
-    job()
-    times = []
-    for _ in range(REPEATS):
-        begin = time.perf_counter()
-        job()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times)
-
-
-def two_way(frame: pd.DataFrame) -> Callable[[], object]:
-    """PanelOLS with unit and period effects, clustered by unit."""
-    treated = ((frame["start"] > 0) & (frame["time"] >= frame["start"])).astype(float)
-    data = frame.assign(treated=treated).set_index(["unit", "time"])
-    return lambda: PanelOLS(data["y"], data[["treated"]], entity_effects=True, time_effects=True).fit(
-        cov_type="clustered", cluster_entity=True
-    )
+def cells(found: Found | str, own: Found) -> list[str]:
+    """First call, later calls and peak, each also in units of evaltool's."""
+    if isinstance(found, str):
+        return [found, "–", "–"]
+    shown = []
+    for name, unit in (("first", "s"), ("again", "s"), ("peak", "MB")):
+        figure = f"{found[name]:.2f}" if unit == "s" else f"{found[name]:.0f}"
+        shown.append(f"{figure} {unit} ({found[name] / own[name]:.2g}×)" if found is not own else f"{figure} {unit}")
+    return shown
 
 
 def main() -> None:
-    """Print one table."""
-    estimator = registry.estimator("did.group_time")
-    print(f"Python {platform.python_version()}, numpy {np.__version__}, {platform.machine()}; median of {REPEATS}")
-    print(f"{'job':34}" + "".join(f"{f'{n:,} x {PERIODS}':>14}" for n in SIZES))
-    frames = {n: staggered(n) for n in SIZES}
-    panels = {}
-    reading = []
-    roles = FrameRoles(unit="unit", time="time", outcome="y", first_treated="start", covariates=("x1", "x2"))
-    for n, frame in frames.items():
-        reading.append(median_seconds(lambda frame=frame: panel_from_frame(frame, roles)))
-        panels[n] = panel_from_frame(frame, roles)
-    print(f"{'reading and checking a frame':34}" + "".join(f"{s:14.3f}" for s in reading))
-    for name, options in SPECIFICATIONS.items():
-        requests = [request(panels[n], options) for n in SIZES]
-        times = [median_seconds(lambda item=item: estimator.estimate(item)) for item in requests]
-        print(f"{name:34}" + "".join(f"{s:14.3f}" for s in times))
-    times = [median_seconds(two_way(frames[n])) for n in SIZES]
-    print(f"{'PanelOLS, two-way, clustered':34}" + "".join(f"{s:14.3f}" for s in times))
+    """Print the table, and write it where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--all", action="store_true", help="with the rows that take minutes and gigabytes")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--folder", type=Path, default=ROOT / ".bench", help="environments and inputs")
+    asked = parser.parse_args()
+    versions = ", ".join(f"{name} {version(name)}" for name in ("evaltool", "numpy", "scipy", "pandas"))
+    peers = ", ".join(name for names in PEERS.values() for name in names)
+    lines = [
+        f"Python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores; {versions}; {peers}.",
+        f"First call with the import, in a fresh process; then the median of {asked.repeats}; peak of the process.",
+        "",
+        "| job | tool | first call | later calls | peak |",
+        "|---|---|---|---|---|",
+    ]
+    print("\n".join(lines), flush=True)
+    for row in ROWS:
+        if asked.only not in row.title or (row.heavy and not asked.all):
+            continue
+        own = measured("evaltool", row, asked.folder, asked.repeats)
+        for tool in ("evaltool", *row.peers):
+            found = own if tool == "evaltool" else measured(tool, row, asked.folder, asked.repeats)
+            shown = cells(found, own) if isinstance(own, dict) else [str(found), "–", "–"]
+            title = row.title if tool == "evaltool" else ""
+            lines.append(f"| {title} | {tool.replace('_', '-')} | {' | '.join(shown)} |")
+            print(lines[-1], flush=True)
+    if asked.write:
+        page = ROOT / "docs" / "BENCHMARKS.md"
+        head = page.read_text(encoding="utf-8").split("\n<!-- table -->\n")[0]
+        page.write_text(head + "\n<!-- table -->\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,0 +1,26 @@
+"""causallib."""
+
+from __future__ import annotations
+
+import pandas as pd
+from causallib.estimation import Matching
+from causallib.preprocessing.transformers import PropensityTransformer
+from sklearn.linear_model import LogisticRegression
+
+NAMES = [f"x{k}" for k in range(1, 6)]
+
+
+def nearest(frame: pd.DataFrame, *, replace: bool) -> float:
+    score = PropensityTransformer(include_covariates=False, learner=LogisticRegression(C=1e6))
+    matching = Matching(
+        propensity_transform=score, caliper=0.05, with_replacement=replace, matching_mode="control_to_treatment"
+    )
+    x, a, y = frame[NAMES], frame["treat"], frame["y"]
+    matching.fit(x, a, y)
+    return float(len(matching.match(x, a)))
+
+
+JOBS = {
+    "nearest": lambda frame: nearest(frame, replace=False),
+    "nearest_replace": lambda frame: nearest(frame, replace=True),
+}
