@@ -45,10 +45,22 @@ def read_starts(raw: Raw, column: Column, time: Values | None, *, signs: Signs, 
 
     Never treated is empty, 0 (when 0 lies before the first period), infinity, or the value the plan declares in
     ``never``. With a declared value, or with a rule for missing values other than ``refuse``, empty means missing.
-    Two codings in one file are refused (DATA_MIXED_NEVER): one of them is probably a mistake.
+    Two codings in one file are refused (DATA_MIXED_NEVER): one of them is probably a mistake. So is a 0 that is also a
+    period while nothing else says who is never treated (DATA_ZERO_START): it may mean either.
     """
     raw, missing = without_codes(raw, signs)
-    codes = _codings(raw, missing, column, time)
+    codes, unclear = _codings(raw, missing, column, time)
+    if column.never is None and unclear.any() and not missing.any() and not any(rows.any() for rows in codes.values()):
+        rows = int(unclear.sum())
+        faults.at(
+            "DATA_ZERO_START",
+            _first(unclear),
+            column.name,
+            lambda _row: (
+                f"A start of 0 ({rows} rows) may mean the period 0, treated from then on, or never.",
+                'Number the periods from 1; or leave the cell empty for never, or state never = "0" in the plan.',
+            ),
+        )
     empty_means_never = column.never is None and column.missing == "refuse"
     if column.never is not None and column.missing == "refuse" and codes["declared"].any():
         empty_means_never = bool(missing.any())  # a mixture, refused below
@@ -64,13 +76,9 @@ def read_starts(raw: Raw, column: Column, time: Values | None, *, signs: Signs, 
     seen: list[NeverCoding] = [coding for coding, rows in codes.items() if rows.any()]
     if len(seen) > 1:
         counts = ", ".join(f"{_WORDS[coding]} ({int(codes[coding].sum())} rows)" for coding in seen)
-        later = codes[seen[1]]
-        first = int(np.flatnonzero(later)[0])
-        only = np.zeros_like(never)
-        only[first] = True
         faults.at(
             "DATA_MIXED_NEVER",
-            only,
+            _first(codes[seen[1]]),
             column.name,
             lambda _row: (
                 f"Never treated is coded in {len(seen)} ways: {counts}.",
@@ -84,9 +92,19 @@ def read_starts(raw: Raw, column: Column, time: Values | None, *, signs: Signs, 
     return Starts(starts, missing & ~codes["empty"], values.wrong, coding)
 
 
-def _codings(raw: Raw, missing: BoolArray, column: Column, time: Values | None) -> dict[NeverCoding, BoolArray]:
-    """Where the column holds which coding of never (empty left out)."""
+def _first(rows: BoolArray) -> BoolArray:
+    """Only the first of the rows."""
+    only = np.zeros_like(rows)
+    only[int(np.flatnonzero(rows)[0])] = True
+    return only
+
+
+def _codings(
+    raw: Raw, missing: BoolArray, column: Column, time: Values | None
+) -> tuple[dict[NeverCoding, BoolArray], BoolArray]:
+    """Where the column holds which coding of never (empty left out), and where a 0 that is also a period."""
     found: dict[NeverCoding, BoolArray] = {}
+    zero = np.zeros(len(missing), dtype=bool)
     nowhere = np.zeros(len(missing), dtype=bool)
     usable = None if time is None else time.data[time.usable]
     zero_is_period = usable is not None and time is not None and time.kind == "integer" and bool((usable <= 0).any())
@@ -96,19 +114,20 @@ def _codings(raw: Raw, missing: BoolArray, column: Column, time: Values | None) 
         words = [text or "" for text in texts(cast("Raw", encoded.dictionary))]
         rows = encoded.indices.to_numpy(zero_copy_only=False)
         declared = None if column.never is None else column.never.strip().lower()
-        zero = np.array([_is_zero(w) and not zero_is_period and w != declared for w in words], dtype=bool)
+        zero = np.array([_is_zero(w) and w != declared for w in words], dtype=bool)[rows]
         infinite = np.array([w.lstrip("+") in {"inf", "infinity", "∞"} and w != declared for w in words], dtype=bool)
         stated = np.array([w == declared for w in words], dtype=bool)
-        found["zero"], found["infinity"], found["declared"] = zero[rows], infinite[rows], stated[rows]
+        found |= {"zero": nowhere, "infinity": infinite[rows], "declared": stated[rows]}
     elif isinstance(raw, pa.Int64Array | pa.DoubleArray):
         numbers = raw.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
         stated = nowhere if column.never is None else _equals(raw, column.never)
         found["declared"] = stated
-        found["zero"] = nowhere if zero_is_period else (numbers == 0) & ~stated
+        zero = found["zero"] = (numbers == 0) & ~stated
         found["infinity"] = np.isposinf(numbers) & ~stated
     else:
         found["declared"] = nowhere if column.never is None else _equals(raw, column.never)
-    return {coding: rows & ~missing for coding, rows in found.items()}
+    found["zero"] = nowhere if zero_is_period else zero
+    return {coding: rows & ~missing for coding, rows in found.items()}, zero & ~missing & zero_is_period
 
 
 def _equals(raw: Raw, never: str) -> BoolArray:

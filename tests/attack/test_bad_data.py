@@ -216,6 +216,32 @@ def test_two_codings_of_never(refused: Refused, other: str) -> None:
     assert fault.place.line == 2 if other == "0" else fault.place.line is not None
 
 
+FROM_ZERO = GOOD.replace("2001", "-1").replace("2002", "0").replace("2003", "1")
+"""Periods −1, 0 and 1: school 1 never starts (0), school 2 starts in 1, school 3 in 0."""
+
+
+def test_a_start_of_zero_where_zero_is_a_period_may_mean_either(refused: Refused) -> None:
+    fault = only(refused(FROM_ZERO), "DATA_ZERO_START")
+    assert (fault.place.line, fault.place.column) == (2, "start")
+    assert "0 (6 rows)" in fault.cause
+    assert 'never = "0"' in fault.fix
+
+
+def test_a_start_of_zero_is_clear_where_the_plan_or_another_coding_says_so(tmp_path: Path) -> None:
+    for text, stated, starts in (
+        (
+            FROM_ZERO.replace("3,-1,0", "3,-1,1").replace("3,0,0", "3,0,1").replace("3,1,0", "3,1,1"),
+            'never = "0"',
+            (1,),
+        ),
+        (FROM_ZERO.replace("1,-1,0", "1,-1,").replace("1,0,0", "1,0,").replace("1,1,0", "1,1,"), "", (0, 1)),
+    ):  # fmt: skip
+        (tmp_path / "data.csv").write_text(text)
+        panel = read_panel(read_plan(write_plan(tmp_path, start=stated)))
+        assert panel is not None
+        assert panel.starts == starts
+
+
 def test_declared_never_beside_another_coding(refused: Refused) -> None:
     text = GOOD.replace(",0,", ",9999,") + "4,2001,0,1\n4,2002,0,1\n4,2003,0,1\n"
     fault = only(refused(text, start='never = "9999"'), "DATA_MIXED_NEVER")
