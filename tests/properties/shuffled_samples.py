@@ -1,7 +1,8 @@
 """A sample with other ids and its rows and columns in another order, and the records that come out of it.
 
-As a program, ``python shuffled_samples.py SAMPLE KIND…`` prints, per kind of id, the sha256 of every distinct record of
-50 shuffles as JSON. The tests start it with one thread and with two.
+As a program, ``python shuffled_samples.py SAMPLE EVERY REST KIND…`` prints, per kind of id, the sha256 of every
+distinct record of those of 50 shuffles whose number leaves REST when divided by EVERY, as JSON. The tests start it with
+one thread and with two.
 """
 
 from __future__ import annotations
@@ -108,18 +109,19 @@ def record(plan: EvaluationPlan, data: Path) -> bytes:
     return determination_bytes(evaluate(plan.without_file(), read_panel(plan, data), lock=lock))
 
 
-def digests(sample: str, kind: str, folder: Path) -> list[str]:
-    """The sha256 of every distinct record of the rows as they came and of 50 shuffles."""
+def digests(sample: str, kind: str, folder: Path, numbers: range) -> list[str]:
+    """The sha256 of every distinct record of the rows as they came and of the shuffles with these numbers."""
     plan = read_plan(SAMPLES / sample / "plan.toml")
     cells, plan = with_ids(smaller(table(sample, plan), sample, plan), plan, kind)
     path = folder / FILES[sample]
     found = {hashlib.sha256(record(plan, written(cells, path, plan))).hexdigest()}
-    for seed in range(SHUFFLES):
+    for seed in numbers:
         found.add(hashlib.sha256(record(plan, written(shuffled(cells, seed), path, plan))).hexdigest())
     return sorted(found)
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as made:
-        answers = {kind: digests(sys.argv[1], kind, Path(made)) for kind in sys.argv[2:]}
+        asked = range(int(sys.argv[3]), SHUFFLES, int(sys.argv[2]))
+        answers = {kind: digests(sys.argv[1], kind, Path(made), asked) for kind in sys.argv[4:]}
     sys.stdout.write(json.dumps(answers))
