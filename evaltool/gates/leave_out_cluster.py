@@ -52,7 +52,7 @@ def check(context: GateContext) -> GateResult:
 
 PLUGIN = GatePlugin(
     name="leave_out_cluster",
-    order=54,
+    order=44,
     consequence="review",
     options=Options,
     default_on=True,

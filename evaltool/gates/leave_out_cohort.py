@@ -54,7 +54,7 @@ def check(context: GateContext) -> GateResult:
 
 PLUGIN = GatePlugin(
     name="leave_out_cohort",
-    order=55,
+    order=45,
     consequence="review",
     options=Options,
     default_on=True,

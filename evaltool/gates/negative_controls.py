@@ -4,7 +4,7 @@ The headline is estimated again with each of ``outcomes`` in the place of its ow
 An effect there shows a difference between the groups that the design left (Lipsitch, Tchetgen Tchetgen & Cohen 2010).
 Statistic: controls whose interval leaves out zero, each at the level 1 − (1 − level)/k so that k controls together keep
 the plan's (Bonferroni); threshold 0. None: PASS. Any: REVIEW with NEGATIVE_CONTROL. A control without a standard error,
-or one that cannot be estimated: CANNOT_TELL.
+or one that cannot be estimated, or no control named: CANNOT_TELL.
 
 Runs where a contract names it; ``outcomes`` are ids of ``[[outcome]]`` that no rule pays on.
 """
@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-
-from pydantic import Field
 
 from evaltool.errors import EvaltoolError, Fault, Place, RunError, did_you_mean
 from evaltool.gates._common import Finding, Measure, answer, counted, level_of
@@ -41,7 +39,7 @@ MEASURE = Measure(
 class Options(Record):
     """``outcomes``: ids of outcomes that the intervention cannot have moved."""
 
-    outcomes: tuple[str, ...] = Field(min_length=1)
+    outcomes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,9 @@ class Control:
 def check(context: GateContext) -> GateResult:
     """PASS when no control shows an effect. Raises RunError for an outcome that is paid on or not in the data."""
     named = Options.model_validate(context.options).outcomes
+    if not named:
+        nothing = Words(da="Aftalen nævner intet kontroludfald.", en="The contract names no control outcome.")
+        return answer(context, MEASURE, Finding(verdict="CANNOT_TELL", sentence=nothing))
     _check_named(context, named)
     controls = [_control(context, name, len(named)) for name in named]
     moved = [one for one in controls if one.moved]

@@ -73,7 +73,7 @@ def check(context: GateContext) -> GateResult:
 
 PLUGIN = GatePlugin(
     name="placebo_groups",
-    order=53,
+    order=43,
     consequence="review",
     options=Options,
     default_on=False,
