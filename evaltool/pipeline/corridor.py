@@ -90,7 +90,7 @@ def examined(
     estimates: Mapping[EstimateKey, Estimate],
 ) -> Examination | None:
     """What a headline by difference-in-differences is put through; None for other methods."""
-    if panel is None or method.estimator.capabilities.family != "did":
+    if panel is None or method.estimator.capabilities.family != "did" or "first_treated" not in panel.frame:
         return None
     headline = estimates[headline_key(plan, method)]
     paid, scale = headline_thresholds(plan), 1.0

@@ -88,7 +88,7 @@ def _sure(attempt: Callable[[], object]) -> object:
     """What numerics find, or that they cannot."""
     try:
         return attempt()
-    except (ValueError, np.linalg.LinAlgError):
+    except (ValueError, np.linalg.LinAlgError, EvaltoolError):
         return "no_information"
 
 

@@ -35,6 +35,9 @@ def with_primary(studied: Studied) -> Estimate:
 
     Raises RunError (RUN_INFERENCE_NOT_OFFERED) when the method cannot be used on it.
     """
+    if "first_treated" not in studied.panel.frame:
+        stated = sorted(studied.plan.inference.stated_methods - {"own"})
+        raise _not_offered(stated[0], "units have no single start by which clusters could be counted", "stated")
     name, how = chosen(studied)
     if name == "own":
         return studied.estimate

@@ -14,7 +14,7 @@ import evaltool as ev
 from evaltool.reading.frames import FrameRoles, panel_from_frame
 from evaltool.records.lock import LockStatus
 from evaltool.records.panel import Panel
-from evaltool.records.plan.analysis import Design, Estimator, Option
+from evaltool.records.plan.analysis import Design, Estimator, InferenceRule, Option
 from evaltool.records.plan.data import Column
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
 from evaltool.records.run import Run
@@ -88,6 +88,7 @@ def plan_and_panel(samples: Path, name: str) -> tuple[EvaluationPlan, Panel]:
         "estimator": Estimator(method=method, options=dict(options)),
         "estimand": sample.estimand.model_copy(update={"scale": "absolute", "denominator": None}),
         "sensitivity": (),
+        "inference": sample.inference.model_copy(update={"rule": ()}),
         "governance": sample.governance.model_copy(update={"side_by_side": False}),
     }
     return sample.model_copy(update=changes), panel
@@ -121,3 +122,12 @@ def test_reports_say_it_in_words(name: str, lang: str, runs: Mapping[str, Run]) 
     blocks = [block for section in section_names() for block in build_section(section, runs[name], lang).blocks]
     told = json.dumps([block.to_json() for block in blocks if not isinstance(block, Figure)], ensure_ascii=False)
     assert [key for key in KEYS if key in told] == []
+
+
+@pytest.mark.parametrize("name", ["switching", "every"])
+def test_a_rule_that_counts_clusters_needs_one_start_for_each_unit(name: str, samples: Path) -> None:
+    plan, panel = plan_and_panel(samples, name)
+    rule = (InferenceRule(use="randomisation", treated_below=10),)
+    ruled = plan.model_copy(update={"inference": plan.inference.model_copy(update={"rule": rule})})
+    with pytest.raises(ev.errors.RunError, match="RUN_INFERENCE_NOT_OFFERED"):
+        ev.evaluate(ruled, panel, lock=LockStatus(state="locked", seal=ruled.seal))
