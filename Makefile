@@ -12,9 +12,9 @@ JOBS ?= 2
 SAMPLES ?= 1000
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Branch coverage that the whole suite must reach, child processes included.
-FLOOR := 88
+FLOOR := 96
 # Folders where a missed branch may be a wrong payment have floors of their own; the aim is 100.
-FLOORS := records:95 payment:95 gates:94 bundle:93
+FLOORS := records:98 payment:97 gates:97 bundle:97
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 14
