@@ -8,7 +8,7 @@ to hold, from the simulations in docs/METHODS.md.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -22,19 +22,7 @@ from evaltool.records.estimate import Estimate
 from evaltool.records.examination import ClusterFacts, InferenceRow, LeftOut, Status
 from evaltool.records.plan.analysis import InferenceMethod
 
-ORDER: tuple[InferenceMethod, ...] = (
-    "own",
-    "hc1",
-    "cr1",
-    "cr2",
-    "cr2_ik",
-    "cr3",
-    "wild_bootstrap",
-    "multiplier_bootstrap",
-    "randomisation",
-    "conley_taber",
-    "ferman_pinto",
-)
+ORDER: tuple[InferenceMethod, ...] = get_args(InferenceMethod)
 RESAMPLED = frozenset({"wild_bootstrap", "multiplier_bootstrap", "randomisation", "conley_taber", "ferman_pinto"})
 """Their tests are two-sided and come without a standard error of their own."""
 SCALED = frozenset({"own", "cr1", "cr3", "randomisation"})
