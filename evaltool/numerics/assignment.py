@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.inference import Ints
 
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -68,7 +69,7 @@ def check(cost: Ints, partner: Ints, rows: Ints, columns: Ints) -> None:
     reduced = cost - rows[:, None] - columns[None, :]
     free = np.ones(cost.shape[1], dtype=np.bool_)
     free[partner] = False
-    once = np.unique(partner).shape[0] == partner.shape[0]
+    once = distinct(partner).shape[0] == partner.shape[0]
     tight = bool(np.all(reduced[np.arange(cost.shape[0]), partner] == 0))
     if (
         not once

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.inference import Floats
 from evaltool.numerics.overlap import Arm, bandwidth, overlap
 
@@ -45,12 +46,12 @@ class Alike:
 
 def is_binary(x: Floats) -> bool:
     """Whether a covariate takes at most two values."""
-    return bool(np.unique(x).shape[0] <= TWO_VALUES)
+    return bool(distinct(x).shape[0] <= TWO_VALUES)
 
 
 def spread(x: Floats) -> float:
     """The standard deviation that mean differences are divided by: n − 1, or √(p(1 − p)) for two values scaled 0/1."""
-    values = np.unique(x)
+    values = distinct(x)
     if values.shape[0] <= 1:
         return 0.0
     if values.shape[0] == TWO_VALUES:
@@ -61,7 +62,7 @@ def spread(x: Floats) -> float:
 
 def weighted_spread(x: Floats, weights: Floats) -> float:
     """The standard deviation √(Σw(x − mean)² / (1 − Σw²)) under weights of sum one; √(p(1 − p)) for two values."""
-    values = np.unique(x)
+    values = distinct(x)
     if values.shape[0] == TWO_VALUES:
         share = weighted_mean((x == values[1]).astype(np.float64), weights)
         return math.sqrt(share * (1.0 - share)) * float(values[1] - values[0])
@@ -111,7 +112,7 @@ def _variance(x: Floats, w: Floats) -> float:
 
 def _distance(a: Floats, u: Floats, b: Floats, v: Floats) -> float:
     """Largest difference between two weighted distribution functions."""
-    values = np.unique(np.concatenate([a, b]))
+    values = distinct(np.concatenate([a, b]))
     top = np.bincount(np.searchsorted(values, a), weights=u, minlength=values.shape[0]) / float(np.sum(u))
     low = np.bincount(np.searchsorted(values, b), weights=v, minlength=values.shape[0]) / float(np.sum(v))
     return float(np.max(np.abs(np.cumsum(top - low))))

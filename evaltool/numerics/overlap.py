@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.inference import Floats
 
 GRID = 2048
@@ -43,7 +44,7 @@ def bandwidth(x: Floats, treated: Bools) -> float:
 def overlap(one: Arm, other: Arm, width: float) -> float:
     """The shared area, from 0 (nobody alike) to 1 (the same distribution)."""
     both = np.concatenate([one.values, other.values])
-    values = np.unique(both)
+    values = distinct(both)
     if values.shape[0] <= TWO_VALUES or width <= 0.0:
         shares = [
             np.bincount(np.searchsorted(values, arm.values), arm.weights, values.shape[0]) / math.fsum(arm.weights)

@@ -97,17 +97,37 @@ class Linear:
     bread: Floats
 
 
-def weighted_least_squares(x: Regressors, y: Floats, weights: Floats, who: str) -> Linear:
-    """Minimise Σ w (y − xb)² by QR. Raises RunError (RUN_COLLINEAR)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Factor:
+    """√W X over column lengths (k,) as q (n, k) times r (k, k): any outcome on the same rows is then fitted quickly."""
+
+    q: Floats
+    r: Floats
+    length: Floats
+    root: Floats
+    bread: Floats
+
+    def fit(self, y: Floats) -> Linear:
+        """Minimise Σ w (y − xb)²."""
+        coefficients = linalg.solve_triangular(self.r, self.q.T @ (y * self.root)) / self.length
+        return Linear(coefficients=coefficients, bread=self.bread)
+
+
+def factor(x: Regressors, weights: Floats, who: str) -> Factor:
+    """Prepare least squares. Raises RunError (RUN_COLLINEAR)."""
     check_rank(x, weights, who)
     root = np.sqrt(weights)
     scaled = x.matrix * root[:, None]
     length = np.sqrt(np.einsum("ij,ij->j", scaled, scaled))
     q, r = np.linalg.qr(scaled / length)
-    coefficients = linalg.solve_triangular(r, q.T @ (y * root)) / length
     inverse = linalg.solve_triangular(r, np.eye(r.shape[0]))
-    bread = (inverse @ inverse.T) / np.outer(length, length) * float(y.shape[0])
-    return Linear(coefficients=coefficients, bread=bread)
+    bread = (inverse @ inverse.T) / np.outer(length, length) * float(root.shape[0])
+    return Factor(q, r, length, root, bread)
+
+
+def weighted_least_squares(x: Regressors, y: Floats, weights: Floats, who: str) -> Linear:
+    """Minimise Σ w (y − xb)² by QR. Raises RunError (RUN_COLLINEAR)."""
+    return factor(x, weights, who).fit(y)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from evaltool.errors import Fault, Place, RunError
+from evaltool.numerics.distributions import normal_share
 from evaltool.numerics.probit import probit
 from evaltool.numerics.regression import Regressors, logit
 from evaltool.numerics.separation import find_separation
@@ -49,7 +49,7 @@ def fit_score(x: FloatArray, names: tuple[str, ...], treated: Bools, link: Link 
     for j in range(x.shape[1]):
         linear += float(coefficients[j + 1]) * x[:, j]
     if link == "probit":
-        return Score(probability=stats.norm.cdf(linear), linear=linear, steps=steps)
+        return Score(probability=normal_share(linear), linear=linear, steps=steps)
     small = np.exp(-np.abs(linear))
     probability = np.where(linear >= 0.0, 1.0 / (1.0 + small), small / (1.0 + small))
     return Score(probability=probability, linear=linear, steps=steps)

@@ -49,6 +49,7 @@ from evaltool.designs.matching.nearest import DISTANCES, check_matched, columns_
 from evaltool.designs.weighting._weigh import Covariates
 from evaltool.errors import Fault, Place, RunError
 from evaltool.numerics.assignment import assign
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.matching import GRID
 from evaltool.records.base import Exact
 from evaltool.records.design import Design
@@ -144,7 +145,7 @@ def _optimal(ground: Ground, ratio: int) -> tuple[Matches, IntArray, Conventions
     stratum, rank = ground.units.stratum, ground.units.rank
     potential = np.zeros(stratum.shape[0], dtype=np.int64)
     first, second, total, several = [], [], 0, False
-    for code in np.unique(stratum[ground.focal]).tolist():
+    for code in distinct(stratum[ground.focal]).tolist():
         mine, theirs = (own[stratum[own] == code] for own in (ground.arm(focal=True), ground.arm(focal=False)))
         mine, theirs = mine[np.argsort(rank[mine])], theirs[np.argsort(rank[theirs])]
         if not theirs.shape[0]:
