@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from evaltool.numerics.distinct import mean_ranks
+from evaltool.numerics.distinct import mean_ranks, row_order
 from evaltool.numerics.inference import Floats
 
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -22,7 +22,7 @@ SINGULAR = 1e-9
 
 def coordinates(x: Floats, treated: Bools, metric: Metric) -> Floats:
     """(n, p) coordinates of the columns of ``x`` (n, k), none of them constant."""
-    order = np.lexsort((treated, *x.T[::-1]))
+    order = row_order(x, treated)
     sorted_x, sorted_d = x[order], treated[order]
     if metric == "scaled_euclidean":
         spread = np.array([_pooled_sd(sorted_x[:, j], sorted_d) for j in range(x.shape[1])], dtype=np.float64)

@@ -12,6 +12,8 @@ import numpy as np
 
 Number = TypeVar("Number", np.float64, np.int64, np.bool_)
 Ints = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+Flags = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 SPREAD = 4
 """Integers are counted when they lie within this many times their number; else they are sorted."""
@@ -54,6 +56,21 @@ def ascending(*keys: Ints) -> Ints:
     if bool(np.all(joined[1:] >= joined[:-1])):
         return np.arange(joined.shape[0], dtype=np.int64)
     return np.argsort(joined, kind="stable").astype(np.int64)
+
+
+def row_order(x: Floats, last: Flags) -> Ints:
+    """(n,) rows of ``x`` (n, k) in order of the first column, then of the second, …, then of ``last`` (n,)."""
+    order = np.argsort(x[:, 0], kind="stable")
+    first = x[order, 0]
+    if bool(np.all(first[1:] > first[:-1])):
+        return order.astype(np.int64)
+    return np.lexsort((last, *x.T[::-1])).astype(np.int64)
+
+
+def two_values(x: Floats) -> bool:
+    """Whether a column takes at most two values."""
+    low, high = float(np.min(x)), float(np.max(x))
+    return bool(np.all((x == low) | (x == high)))
 
 
 def mean_ranks(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

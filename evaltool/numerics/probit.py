@@ -10,7 +10,7 @@ from scipy import linalg
 from evaltool.errors import Fault, Place, RunError
 from evaltool.numerics.distributions import normal_log_density, normal_log_share
 from evaltool.numerics.inference import Floats
-from evaltool.numerics.regression import GRADIENT_TOLERANCE, MAX_STEPS, SEPARATED, Regressors, check_rank
+from evaltool.numerics.regression import GRADIENT_TOLERANCE, MAX_STEPS, SEPARATED, Regressors, check_rank, triangle
 
 KEY = "estimator.options.covariates"
 LEAST = 2.0**-30
@@ -32,10 +32,10 @@ def probit(x: Regressors, d: Floats) -> Probit:
     """
     n = float(d.shape[0])
     check_rank(x, np.ones(d.shape[0]), "the units compared")
-    _, r = np.linalg.qr(x.matrix / np.sqrt(n))
+    r = triangle(x.matrix / np.sqrt(n))
     basis = linalg.solve_triangular(r, x.matrix.T, trans="T").T
     sign = 2.0 * d - 1.0
-    b = np.zeros(basis.shape[1])
+    b: Floats = np.zeros(basis.shape[1])
     value = _log_likelihood(sign * (basis @ b))
     for step in range(1, MAX_STEPS + 1):
         eta = sign * (basis @ b)

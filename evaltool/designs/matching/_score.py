@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from evaltool.errors import Fault, Place, RunError
+from evaltool.numerics.distinct import row_order
 from evaltool.numerics.distributions import normal_share
 from evaltool.numerics.probit import probit
 from evaltool.numerics.regression import Regressors, logit
@@ -37,7 +38,7 @@ def fit_score(x: FloatArray, names: tuple[str, ...], treated: Bools, link: Link 
     covariates give equal scores. Raises RunError: RUN_COLLINEAR, RUN_SEPARATION (naming covariates),
     RUN_NO_CONVERGENCE.
     """
-    order = np.lexsort((treated, *x.T[::-1]))
+    order = row_order(x, treated)
     matrix = np.column_stack([np.ones(x.shape[0]), x])
     where = "the propensity score"
     regressors = Regressors(matrix=matrix[order], names=("constant", *names), where=where)
