@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 warnings.filterwarnings("ignore")
 
 
-ENOUGH = 60.0
+ENOUGH = 20.0
 """Seconds of later calls after which no more are made."""
 
 

@@ -15,11 +15,11 @@ PEERS: dict[str, tuple[str, ...]] = {
     "sklearn": ("scikit-learn==1.9.1",),
     "scipy": ("scipy==1.17.1", "scikit-learn==1.9.1"),
     "statsmodels": ("statsmodels==0.15.0",),
-    "causalinference": ("causalinference==0.1.3",),
+    "causalinference": ("causalinference==0.1.3.post1",),
     "mlsynth": ("mlsynth==1.0.0",),
     "pysyncon": ("pysyncon==1.7.0",),
-    "scpi": ("scpi_pkg==3.0.2",),
-    "causalpy": ("causalpy",),
+    "scpi": ("scpi_pkg==4.0.0",),
+    "causalpy": ("causalpy==0.9.0",),
 }
 """Tool and what is installed for it, in an environment of its own, together with pyarrow to read the input."""
 

@@ -50,9 +50,8 @@ def honest(frame: pd.DataFrame) -> float:
 
 
 def control(frame: pd.DataFrame) -> float:
-    whole = frame.assign(ever=(frame["start"] > 0).astype(int))
-    after = sorted(whole.loc[whole["treated"] == 1, "time"].unique())
-    found = SyntheticControl().fit(whole, outcome="y", treatment="ever", unit="unit", time="time", post_periods=after)
+    after = sorted(frame.loc[frame["treated"] == 1, "time"].unique())
+    found = SyntheticControl().fit(frame, outcome="y", treatment="treated", unit="unit", time="time", post_periods=after)
     found.in_space_placebo()
     return float(found.att)
 
