@@ -50,8 +50,9 @@ def assembled(
     *,
     said: Said,
     evidence: Mapping[str, Json] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Estimate:
-    """The record. ``said`` are the method's own conventions, ``evidence`` what its certificate adds."""
+    """The record. ``said`` and ``notes`` are the method's own, ``evidence`` what its certificate adds."""
     layout, (checks, test) = baseline.layout, found
     fit, observed = checks.fit, mean_of(layout.y[layout.windows.after])
     return Estimate(
@@ -78,7 +79,7 @@ def assembled(
         series=_series(layout, checks),
         conventions={**_conventions(baseline.options, layout, checks), **said, **conformal_said(test)},
         certificate={**evidence_of(layout, checks), **(evidence or {}), **conformal_evidence(test)},
-        notes=_notes(request, layout, checks),
+        notes=(*_notes(request, layout, checks), *notes),
     )
 
 
