@@ -51,9 +51,12 @@ class SyntheticControl(Readable):
     def path(self) -> pd.DataFrame:
         """One row per time: ``time, observed, counterfactual, effect, lower, upper``.
 
-        The interval is the conformal one of that time alone, in treated times and where it was asked for; else NaN.
+        The interval is the conformal or the prediction interval of that time, in treated times and where one was asked
+        for; else NaN.
         """
-        alone = {_float(row["period"]): row for row in _rows(self.estimate.certificate.get("conformal_periods", []))}
+        found = self.estimate.certificate
+        listed = _rows(found.get("conformal_periods", found.get("prediction_periods", [])))
+        alone = {_float(row["period"]): row for row in listed}
         names = period_names(self.estimate)
         control = {point.period: point.mean for point in self.estimate.series if point.arm == "comparison"}
         seen = {point.period: point.mean for point in self.estimate.series if point.arm != "comparison"}
@@ -88,6 +91,12 @@ class SyntheticControl(Readable):
         named = {"p_value": "p", "lower": "lower", "upper": "upper", "level": "level"}
         return {name: _float(said[f"conformal_{key}"]) for name, key in named.items()}
 
+    @property
+    def prediction(self) -> Mapping[str, float]:
+        """``lower, upper, level`` of the mean effect's prediction interval. Raises KeyError unless it was asked for."""
+        said = self.estimate.conventions
+        return {name: _float(said[f"prediction_{name}"]) for name in ("lower", "upper", "level")}
+
     def identification_bound(self, delta: float = 0.01) -> tuple[float, float]:
         """Smallest and largest effect over all weights whose error before is at most (1 + ``delta``) times the least.
 
@@ -99,7 +108,7 @@ class SyntheticControl(Readable):
             place = Place(key=f"{call.name}.identification_bound")
             fix = "Use synthetic_control without predictors."
             raise UsageError(Fault("USAGE_NOT_OFFERED", cause, fix, place))
-        kept = {name: value for name, value in call.options.items() if name != "inference"}
+        kept = {name: value for name, value in call.options.items() if name not in {"inference", "shocks"}}
         options = {**kept, "bound_delta": Decimal(repr(float(delta)))}
         found = compute(replace(call, options=options), frame, []).estimate.certificate["identification_bound"]
         return _float(_table(found)["lower"]), _float(_table(found)["upper"])
