@@ -214,22 +214,25 @@ def side_by_side(  # noqa: PLR0913 - the direct road
     primary: str = "synthetic_control",
     season: int | None = None,
     slow: bool = True,
+    level: float = 0.95,
 ) -> SideBySide:
     """Every baseline of one treated unit, with default options, beside the ``primary``; refusals are kept with reasons.
 
     Against donors: synthetic_control, augmented, penalised, interactive_effects, matrix_completion, synthetic_did; from
     the unit's own history: interrupted_series, structural_series, forecast (with ``season``). ``slow=False`` leaves out
-    augmented, penalised, interactive_effects and matrix_completion. Raises UsageError, and what the primary raises.
+    augmented, penalised, interactive_effects and matrix_completion. ``level`` is that of permutations among donors,
+    which must be able to reach it. Raises UsageError, and what the primary raises.
     """
     who = {"outcome": outcome, "unit": unit, "time": time, "treated": treated, "start": start}
     name = "counterfactual.side_by_side"
     faults = column_names({"outcome": outcome, "unit": unit, "time": time}, name)
-    quick: dict[str, Thunk] = {"synthetic_control": lambda: synthetic_control(frame, **who)}  # type: ignore[arg-type]
+    pool = {**who, "level": level}
+    quick: dict[str, Thunk] = {"synthetic_control": lambda: synthetic_control(frame, **pool)}  # type: ignore[arg-type]
     slower: dict[str, Thunk] = {
-        "augmented": lambda: augmented(frame, **who),  # type: ignore[arg-type]
-        "penalised": lambda: penalised(frame, **who),  # type: ignore[arg-type]
-        "interactive_effects": lambda: interactive_effects(frame, **who),  # type: ignore[arg-type]
-        "matrix_completion": lambda: matrix_completion(frame, **who),  # type: ignore[arg-type]
+        "augmented": lambda: augmented(frame, **pool),  # type: ignore[arg-type]
+        "penalised": lambda: penalised(frame, **pool),  # type: ignore[arg-type]
+        "interactive_effects": lambda: interactive_effects(frame, **pool),  # type: ignore[arg-type]
+        "matrix_completion": lambda: matrix_completion(frame, **pool),  # type: ignore[arg-type]
     }
     waves = 0 if season is None else 1
     own: dict[str, Thunk] = {
