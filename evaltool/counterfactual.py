@@ -50,6 +50,8 @@ def synthetic_control(  # noqa: PLR0913 - the direct road: column names and opti
     solver: Literal["exact", "frank_wolfe"] = "exact",
     inference: Literal["placebo", "conformal", "prediction"] = "placebo",
     level: float = 0.95,
+    breaks: Sequence[int | str] = (),
+    validity: Sequence[Mapping[str, object]] | None = None,
     shocks: Literal["subgaussian", "gaussian", "location_scale"] = "subgaussian",
     seed: int = 1,
 ) -> SyntheticControl:
@@ -60,10 +62,12 @@ def synthetic_control(  # noqa: PLR0913 - the direct road: column names and opti
     the treated unit and ``start`` its first treated time, both as the frame holds them; all others are donors. For
     several treated units give a list, and one start or a start for each by id. ``solver="frank_wolfe"`` stops where R
     synthdid stops. ``inference="prediction"`` gives the intervals of Cattaneo, Feng & Titiunik (2021), with ``shocks``
-    how later shocks are bounded and draws by ``seed``. Raises UsageError, DataError, RunError.
+    how later shocks are bounded and draws by ``seed``. ``breaks`` names times from which outcomes are known to be other
+    ones, and ``validity`` donors that may serve only for a time: tables with ``unit``, ``reason``, and ``valid_from``
+    or ``valid_until``. Raises UsageError, DataError, RunError.
     """
     faults = only("solver", solver, ("exact", "frank_wolfe"), NAME)
-    rows = _predictors(predictors, faults)
+    rows = _tables(predictors, "predictors", faults)
     options: dict[str, Option] = {"predictors": rows} if rows else {}
     options |= {} if solver == "exact" else {"solver": solver}
     if any("weight" in row for row in rows):
@@ -72,7 +76,8 @@ def synthetic_control(  # noqa: PLR0913 - the direct road: column names and opti
     names = tuple(dict.fromkeys(name for name in read if isinstance(name, str) and name != "outcome"))
     options |= {} if shocks == "subgaussian" else {"shocks": shocks}
     kinds = ("placebo", "conformal", "prediction")
-    ask = Ask(NAME, outcome, unit, time, inference, options, names, level, seed, kinds)
+    limits = _tables(validity, "validity", faults)
+    ask = Ask(NAME, outcome, unit, time, inference, options, names, level, seed, kinds, tuple(breaks), limits)
     return _answered(ask, frame, (treated, start), faults)
 
 
@@ -89,13 +94,19 @@ def augmented(  # noqa: PLR0913 - the direct road
     penalty: float | None = None,
     inference: Literal["placebo", "conformal"] = "placebo",
     level: float = 0.95,
+    breaks: Sequence[int | str] = (),
 ) -> SyntheticControl:
     """Ridge-augmented synthetic control (``counterfactual.augmented``). Raises UsageError, DataError, RunError."""
     name = "counterfactual.augmented"
     faults: list[Fault] = []
     names = listed("covariates", covariates, name, faults)
     options = {"covariates": names, "fixed_effects": fixed_effects, **stated("penalty", penalty)}
-    return _answered(Ask(name, outcome, unit, time, inference, options, names, level), frame, (treated, start), faults)
+    return _answered(
+        Ask(name, outcome, unit, time, inference, options, names, level, breaks=tuple(breaks)),
+        frame,
+        (treated, start),
+        faults,
+    )
 
 
 def penalised(  # noqa: PLR0913 - the direct road
@@ -110,10 +121,11 @@ def penalised(  # noqa: PLR0913 - the direct road
     holdout: int | None = None,
     inference: Literal["placebo", "conformal"] = "placebo",
     level: float = 0.95,
+    breaks: Sequence[int | str] = (),
 ) -> SyntheticControl:
     """Penalised synthetic control (``counterfactual.penalised``). Raises UsageError, DataError, RunError."""
     options = {**stated("penalty", penalty), **({} if holdout is None else {"holdout": holdout})}
-    ask = Ask("counterfactual.penalised", outcome, unit, time, inference, options, level=level)
+    ask = Ask("counterfactual.penalised", outcome, unit, time, inference, options, level=level, breaks=tuple(breaks))
     return _answered(ask, frame, (treated, start), [])
 
 
@@ -128,10 +140,13 @@ def interactive_effects(  # noqa: PLR0913 - the direct road
     factors: int | None = None,
     inference: Literal["placebo", "conformal"] = "placebo",
     level: float = 0.95,
+    breaks: Sequence[int | str] = (),
 ) -> SyntheticControl:
     """Interactive fixed effects (``counterfactual.interactive_effects``). Raises UsageError, DataError, RunError."""
     options: dict[str, Option] = {} if factors is None else {"factors": factors}
-    ask = Ask("counterfactual.interactive_effects", outcome, unit, time, inference, options, level=level)
+    ask = Ask(
+        "counterfactual.interactive_effects", outcome, unit, time, inference, options, level=level, breaks=tuple(breaks)
+    )
     return _answered(ask, frame, (treated, start), [])
 
 
@@ -147,13 +162,16 @@ def matrix_completion(  # noqa: PLR0913 - the direct road
     folds: int = 5,
     inference: Literal["placebo", "conformal"] = "placebo",
     level: float = 0.95,
+    breaks: Sequence[int | str] = (),
 ) -> SyntheticControl:
     """Matrix completion (``counterfactual.matrix_completion``); ``penalty`` is a share of the largest that matters.
 
     Raises UsageError, DataError, RunError.
     """
     options = {**stated("penalty", penalty), "folds": folds}
-    ask = Ask("counterfactual.matrix_completion", outcome, unit, time, inference, options, level=level)
+    ask = Ask(
+        "counterfactual.matrix_completion", outcome, unit, time, inference, options, level=level, breaks=tuple(breaks)
+    )
     return _answered(ask, frame, (treated, start), [])
 
 
@@ -168,7 +186,9 @@ def _answered(ask: Ask, frame: Frame, treated: tuple[object, object], faults: li
         unit=ask.unit, time=ask.time, outcome=ask.outcome, first_treated=column, covariates=ask.covariates
     )
     options = {**ask.options, **({} if ask.inference == "placebo" else {"inference": ask.inference})}
-    several: dict[str, Option] = {"several": True} if isinstance(treated[0], list | tuple) else {}
+    options |= {"breaks": ask.breaks} if ask.breaks else {}
+    settled: dict[str, Option] = {"several": True} if isinstance(treated[0], list | tuple) else {}
+    settled |= {"validity": ask.validity} if ask.validity else {}
     level = Decimal(repr(float(ask.level)))
     call = Call(
         ask.name,
@@ -176,20 +196,20 @@ def _answered(ask: Ask, frame: Frame, treated: tuple[object, object], faults: li
         ask.name,
         options,
         design="donors.pool",
-        design_options=several,
+        design_options=settled,
         level=level,
         seed=ask.seed,
     )
     return SyntheticControl(estimate=DirectEstimate.of(compute(call, marked, faults)), asked=(call, marked))
 
 
-def _predictors(rows: object, faults: list[Fault]) -> tuple[dict[str, Option], ...]:
-    """Predictors as a plan would state them; what is no list of tables is added to ``faults``."""
+def _tables(rows: object, name: str, faults: list[Fault]) -> tuple[dict[str, Option], ...]:
+    """A list of tables as a plan would state it; what is no list of tables is added to ``faults``."""
     found = () if rows is None else rows
     if not isinstance(found, list | tuple) or not all(isinstance(row, Mapping) for row in found):
-        cause = f"predictors is {rows!r}, not a list of tables."
-        fix = 'Write predictors=[{"column": "…", "periods": [2001, 2002]}].'
-        faults.append(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key=f"{NAME}.predictors")))
+        cause = f"{name} is {rows!r}, not a list of tables."
+        fix = f"Write {name}=[{{…}}, {{…}}], as the documentation shows."
+        faults.append(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key=f"{NAME}.{name}")))
         return ()
     return tuple({str(key): _option(value) for key, value in row.items()} for row in found)
 

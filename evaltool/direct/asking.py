@@ -26,6 +26,8 @@ class Ask:
     level: float = 0.95
     seed: int = 1
     inferences: tuple[str, ...] = ("placebo", "conformal")
+    breaks: tuple[int | str, ...] = ()
+    validity: tuple[dict[str, Option], ...] = ()
 
 
 def stated(name: str, value: float | None) -> dict[str, Option]:

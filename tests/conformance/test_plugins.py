@@ -92,6 +92,7 @@ EXPECTED = {
         "placebo_in_time",
         "pre_trend",
         "prefit",
+        "break_before",
         "second_opinion",
         "tie_range",
     },
