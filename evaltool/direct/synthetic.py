@@ -8,9 +8,12 @@ from decimal import Decimal
 
 import pandas as pd
 
-from evaltool.direct.call import Call, Frame, compute
+from evaltool.direct.call import Call, Frame, compute, estimated, method_of, outcome_id, panel_of, plan_of
 from evaltool.direct.result import DirectEstimate
 from evaltool.errors import Fault, Place, UsageError
+from evaltool.gates.dress_rehearsal import injected
+from evaltool.gates.placebo_in_time import earlier
+from evaltool.pipeline.estimates import build_design
 from evaltool.records.base import Json
 from evaltool.records.estimate import Estimate
 from evaltool.records.readable import Readable, period_names
@@ -96,6 +99,24 @@ class SyntheticControl(Readable):
         """``lower, upper, level`` of the mean effect's prediction interval. Raises KeyError unless it was asked for."""
         said = self.estimate.conventions
         return {name: _float(said[f"prediction_{name}"]) for name in ("lower", "upper", "level")}
+
+    def rehearse(self, effect: float, periods: int | None = None) -> Mapping[str, float]:
+        """A dress rehearsal on the time before the start: what is found ``without`` an effect and ``with`` one put in.
+
+        A start is pretended ``periods`` earlier (half of the history when absent); ``effect`` is in the outcome's unit.
+        Raises UsageError (USAGE_NOT_OFFERED) where the history is too short, and what the method raises.
+        """
+        call, frame = self.asked
+        method, panel = method_of(call), panel_of(frame, call.roles, call.name)
+        placebo = earlier(panel, int(getattr(method.options, "anticipation", 0)), periods)
+        if placebo is None:
+            cause, fix = "The history is too short to pretend an earlier start.", "Pretend fewer periods."
+            raise UsageError(Fault("USAGE_NOT_OFFERED", cause, fix, Place(key=f"{call.name}.rehearse")))
+        put_in = injected(placebo, outcome_id(call.roles.outcome or "none"), effect, relative=False)
+        found = {}
+        for name, one in (("without", placebo.panel), ("with", put_in)):
+            found[name] = estimated(call, method, build_design(plan_of(call), one, method), one).estimate.att
+        return found
 
     def identification_bound(self, delta: float = 0.01) -> tuple[float, float]:
         """Smallest and largest effect over all weights whose error before is at most (1 + ``delta``) times the least.

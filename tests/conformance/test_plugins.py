@@ -93,6 +93,7 @@ EXPECTED = {
         "pre_trend",
         "prefit",
         "break_before",
+        "dress_rehearsal",
         "second_opinion",
         "tie_range",
     },
