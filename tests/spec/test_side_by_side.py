@@ -68,3 +68,11 @@ def test_disagreement_by_hand() -> None:
     zero = disagreement(Decimal(0), [Decimal(1)])
     assert zero is not None
     assert (zero.share, zero.same_sign) == (None, 0)
+
+
+@pytest.mark.parametrize(("lang", "word"), [("en", "side by side"), ("da", "side om side")])
+def test_the_figure_shows_every_method_and_its_numbers(found: SideBySide, lang: str, word: str) -> None:
+    picture = found.plot(lang=lang)
+    assert word in picture.caption
+    assert "<svg" in picture.svg
+    assert picture.alt
