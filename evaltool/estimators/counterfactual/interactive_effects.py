@@ -44,6 +44,7 @@ from pydantic import Field
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.counterfactual._assembly import Baseline, Said, assembled, checked, residual_said
+from evaltool.estimators.counterfactual._checks import liberal
 from evaltool.estimators.counterfactual._layout import Layout, layout_of
 from evaltool.estimators.counterfactual._options import DonorOptions
 from evaltool.estimators.counterfactual._second_opinion import pivoted
@@ -132,7 +133,7 @@ def estimate(request: EstimationRequest) -> Estimate:
         "effect_by_factors_upper": max(by_factors.values()),
         **residual_said(layout, found[0]),
     }
-    notes = () if reach is None or reach.inside else ("loadings_beyond_donors",)
+    notes = liberal(layout) + (() if reach is None or reach.inside else ("loadings_beyond_donors",))
     evidence: dict[str, Json] = {
         "effect_by_factors": [{"factors": rank, "effect": effect} for rank, effect in by_factors.items()]
     }
