@@ -23,7 +23,8 @@ from typing import Literal
 import numpy as np
 
 from evaltool.errors import Fault, Place, RunError
-from evaltool.numerics.inference import Floats, normal_quantile
+from evaltool.numerics.distributions import normal_quantile
+from evaltool.numerics.inference import Floats
 from evaltool.numerics.simplex_ball import largest_within
 
 Shock = Literal["subgaussian", "gaussian", "location_scale"]
