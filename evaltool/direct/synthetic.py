@@ -129,8 +129,7 @@ class SyntheticControl(Readable):
             place = Place(key=f"{call.name}.identification_bound")
             fix = "Use synthetic_control without predictors."
             raise UsageError(Fault("USAGE_NOT_OFFERED", cause, fix, place))
-        kept = {name: value for name, value in call.options.items() if name not in {"inference", "shocks"}}
-        options = {**kept, "bound_delta": Decimal(repr(float(delta)))}
+        options = {**call.options, "bound_delta": Decimal(repr(float(delta)))}
         found = compute(replace(call, options=options), frame, []).estimate.certificate["identification_bound"]
         return _float(_table(found)["lower"]), _float(_table(found)["upper"])
 
