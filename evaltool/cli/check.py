@@ -106,8 +106,14 @@ class _Looked:
 
 
 def _look(plan: EvaluationPlan, other: Path | None, errors: Sequence[EvaltoolError]) -> _Looked:
-    """The data, read only when nothing is wrong with what the plan says of them. Raises DataError."""
+    """The data, read only when nothing is wrong with what the plan says of them; donors are settled, blind to outcomes.
+
+    Raises DataError, and RunError for a pool of donors that cannot be used.
+    """
     from evaltool.bundle.data_copy import declared_files  # noqa: PLC0415 - keeps --help light
+    from evaltool.pipeline.estimates import build_design  # noqa: PLC0415 - same
+    from evaltool.pipeline.prepare import primary_method  # noqa: PLC0415 - same
+    from evaltool.pipeline.reach import DESIGN  # noqa: PLC0415 - same
     from evaltool.reading.panel_file import read_panel  # noqa: PLC0415 - same
 
     keys = [fault.place.key or "" for error in errors for fault in error.faults]
@@ -121,7 +127,11 @@ def _look(plan: EvaluationPlan, other: Path | None, errors: Sequence[EvaltoolErr
     elif missing := tuple(name for name in declared_files(plan) if not (home / name).exists()):
         return _Looked(f"{', '.join(missing)} was not found in the plan's folder", missing=missing)
     panel = read_panel(plan)
-    return _Looked("the plan reads none") if panel is None else _Looked(rows=panel.identity.rows)
+    if panel is None:
+        return _Looked("the plan reads none")
+    if not errors and plan.design.method == DESIGN:
+        build_design(plan, panel, primary_method(plan))
+    return _Looked(rows=panel.identity.rows)
 
 
 def _not_there(missing: tuple[str, ...]) -> Finding:

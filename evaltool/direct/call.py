@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 from typing import Literal, TypeVar
 
 import pandas as pd
@@ -49,6 +50,8 @@ class Call:
     design_options: Mapping[str, Option] = field(default_factory=dict)
     target: Target = "ATT"
     outcome_kind: Literal["mean", "binary", "count", "money"] = "mean"
+    level: Decimal = Decimal("0.95")
+    seed: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +131,7 @@ def plan_of(call: Call) -> EvaluationPlan:
         estimand=Estimand(outcome=outcome.id, target=call.target),
         design=DesignTable(method=call.design, options=dict(call.design_options)),
         estimator=EstimatorTable(method=call.estimator, options=dict(call.options)),
-        inference=Inference(cluster=cluster),
+        inference=Inference(cluster=cluster, level=call.level, seed=call.seed),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,7 +14,7 @@ from evaltool.errors import EvaltoolError
 from evaltool.payment.disagreement import Disagreement, disagreement
 from evaltool.records.estimate import Estimate
 from evaltool.records.readable import Readable
-from evaltool.records.showing import Summary
+from evaltool.records.showing import Picture, Summary
 
 Thunk = Callable[[], Estimate | Readable]
 
@@ -76,6 +77,13 @@ class SideBySide:
             ]
         lines += [f"refused: {name}: {why}" for name, why in self.refused.items()]
         return Summary("\n".join(lines))
+
+    def plot(self, *, lang: str = "en") -> Picture:
+        """Every method's figure and interval, the primary marked; ``lang`` is ``da`` or ``en``."""
+        drawing: object = importlib.import_module("evaltool.plotting.beside").draw_beside(
+            self.estimates, self.primary, lang
+        )
+        return Picture.of(drawing)
 
     def __repr__(self) -> str:
         """The summary."""

@@ -8,9 +8,12 @@ from decimal import Decimal
 
 import pandas as pd
 
-from evaltool.direct.call import Call, Frame, compute
+from evaltool.direct.call import Call, Frame, compute, estimated, method_of, outcome_id, panel_of, plan_of
 from evaltool.direct.result import DirectEstimate
 from evaltool.errors import Fault, Place, UsageError
+from evaltool.gates.dress_rehearsal import injected
+from evaltool.gates.placebo_in_time import earlier
+from evaltool.pipeline.estimates import build_design
 from evaltool.records.base import Json
 from evaltool.records.estimate import Estimate
 from evaltool.records.readable import Readable, period_names
@@ -51,9 +54,12 @@ class SyntheticControl(Readable):
     def path(self) -> pd.DataFrame:
         """One row per time: ``time, observed, counterfactual, effect, lower, upper``.
 
-        The interval is the conformal one of that time alone, in treated times and where it was asked for; else NaN.
+        The interval is the conformal or the prediction interval of that time, in treated times and where one was asked
+        for; else NaN.
         """
-        alone = {_float(row["period"]): row for row in _rows(self.estimate.certificate.get("conformal_periods", []))}
+        found = self.estimate.certificate
+        listed = _rows(found.get("conformal_periods", found.get("prediction_periods", [])))
+        alone = {_float(row["period"]): row for row in listed}
         names = period_names(self.estimate)
         control = {point.period: point.mean for point in self.estimate.series if point.arm == "comparison"}
         seen = {point.period: point.mean for point in self.estimate.series if point.arm != "comparison"}
@@ -88,6 +94,30 @@ class SyntheticControl(Readable):
         named = {"p_value": "p", "lower": "lower", "upper": "upper", "level": "level"}
         return {name: _float(said[f"conformal_{key}"]) for name, key in named.items()}
 
+    @property
+    def prediction(self) -> Mapping[str, float]:
+        """``lower, upper, level`` of the mean effect's prediction interval. Raises KeyError unless it was asked for."""
+        said = self.estimate.conventions
+        return {name: _float(said[f"prediction_{name}"]) for name in ("lower", "upper", "level")}
+
+    def rehearse(self, effect: float, periods: int | None = None) -> Mapping[str, float]:
+        """A dress rehearsal on the time before the start: what is found ``without`` an effect and ``with`` one put in.
+
+        A start is pretended ``periods`` earlier (half of the history when absent); ``effect`` is in the outcome's unit.
+        Raises UsageError (USAGE_NOT_OFFERED) where the history is too short, and what the method raises.
+        """
+        call, frame = self.asked
+        method, panel = method_of(call), panel_of(frame, call.roles, call.name)
+        placebo = earlier(panel, int(getattr(method.options, "anticipation", 0)), periods)
+        if placebo is None:
+            cause, fix = "The history is too short to pretend an earlier start.", "Pretend fewer periods."
+            raise UsageError(Fault("USAGE_NOT_OFFERED", cause, fix, Place(key=f"{call.name}.rehearse")))
+        put_in = injected(placebo, outcome_id(call.roles.outcome or "none"), effect, relative=False)
+        found = {}
+        for name, one in (("without", placebo.panel), ("with", put_in)):
+            found[name] = estimated(call, method, build_design(plan_of(call), one, method), one).estimate.att
+        return found
+
     def identification_bound(self, delta: float = 0.01) -> tuple[float, float]:
         """Smallest and largest effect over all weights whose error before is at most (1 + ``delta``) times the least.
 
@@ -99,8 +129,7 @@ class SyntheticControl(Readable):
             place = Place(key=f"{call.name}.identification_bound")
             fix = "Use synthetic_control without predictors."
             raise UsageError(Fault("USAGE_NOT_OFFERED", cause, fix, place))
-        kept = {name: value for name, value in call.options.items() if name != "inference"}
-        options = {**kept, "bound_delta": Decimal(repr(float(delta)))}
+        options = {**call.options, "bound_delta": Decimal(repr(float(delta)))}
         found = compute(replace(call, options=options), frame, []).estimate.certificate["identification_bound"]
         return _float(_table(found)["lower"]), _float(_table(found)["upper"])
 

@@ -3,7 +3,8 @@
 Y_it = α_i + δ_t + λ_i' f_t + ε_it for the donors, by least squares: unit and period effects are means, the factors the
 leading left singular vectors of what is left. The target's own effect and loadings are a regression on a constant and
 the factors over its periods before the start; its counterfactual follows. The rank is stated, or the one with the
-smallest leave-one-period-out error of that regression (the smaller among equals).
+smallest leave-one-period-out error of that regression (the smaller among equals). Loadings that no weighted mean of
+the donors' loadings reaches carry the counterfactual past what the donors show (Xu 2017, section 3.3).
 
 Source: Bai 2009 (Econometrica 77), section 3; Xu 2017 (Political Analysis 25), section 3.1 and algorithm 1.
 """
@@ -23,11 +24,16 @@ LEVERAGE = 1e-9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FactorFit:
-    """The counterfactual (T,), the rank used and the leave-one-period-out error of every rank tried."""
+    """The counterfactual (T,), the rank used and the leave-one-period-out error of every rank tried.
+
+    ``loadings`` (rank,) of the target and ``donor_loadings`` (rank, J), in the outcome's units.
+    """
 
     path: Floats
     rank: int
     errors: tuple[float, ...]
+    loadings: Floats
+    donor_loadings: Floats
 
 
 def factor_path(y: Floats, pool: Floats, before: Bools, ranks: tuple[int, ...]) -> FactorFit:
@@ -41,7 +47,14 @@ def factor_path(y: Floats, pool: Floats, before: Bools, ranks: tuple[int, ...]) 
     place = min(range(len(ranks)), key=lambda index: (errors[index], index))
     x = _regressors(factors, ranks[place])
     loadings = np.linalg.lstsq(x[before], own[before], rcond=None)[0]
-    return FactorFit(path=shared + x @ loadings, rank=ranks[place], errors=errors)
+    rank = ranks[place]
+    return FactorFit(
+        path=shared + x @ loadings,
+        rank=rank,
+        errors=errors,
+        loadings=loadings[1:],
+        donor_loadings=factors[:, :rank].T @ left / pool.shape[0],
+    )
 
 
 def _regressors(factors: Floats, rank: int) -> Floats:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from evaltool.payment.combination import Settlement, combine, settle
+from evaltool.payment.haircut import haircut_of
 from evaltool.payment.request import DecisionRequest
 from evaltool.payment.rules import RuleOutcome, Selection, apply_rules
 from evaltool.records.decision import Alternative
 from evaltool.records.evidence import FEASIBLE
 from evaltool.records.plan.payment import BASES, UNSTATED, Basis, Rule
 
+NO_HAIRCUT = "no_haircut"
 NEARLY = Decimal("0.1")
 """Amounts along a line agree within this share of the decided one (our own proposal)."""
 
@@ -62,6 +64,18 @@ def _can_stand_on(rule: Rule, basis: Basis) -> bool:
     return rule.probability is not None if basis == "probability" else rule.margin is not None
 
 
+def without_haircut(request: DecisionRequest, specification: str) -> list[Alternative]:
+    """What would have been paid had baselines not disagreed; empty where nothing was withheld."""
+    cut = haircut_of(request, specification)
+    if cut is None or cut.share == 0:
+        return []
+    agreed = request.plan.payment.model_copy(update={"haircut": None})
+    plan = request.plan.model_copy(update={"payment": agreed})
+    return [
+        _what_if(replace(request, plan=plan), Selection(specification=specification), name=NO_HAIRCUT, kind="basis")
+    ]
+
+
 def other_specifications(request: DecisionRequest, specification: str) -> list[Alternative]:
     """Every pre-registered specification but the one decided on, in the plan's order."""
     return [
@@ -101,13 +115,14 @@ def agreement(decided: Settlement, alternatives: Sequence[Alternative], *, conti
     return Agreement(agreeing=len(same), registered=len(specifications), absent=len(absent))
 
 
-def _what_if(request: DecisionRequest, selection: Selection, *, name: str) -> Alternative:
+def _what_if(request: DecisionRequest, selection: Selection, *, name: str, kind: str = "") -> Alternative:
     """The settlement under another selection, or the reason it cannot be computed."""
     outcomes = apply_rules(request, selection)
-    kind = {"name": name, "kind": "basis" if selection.basis is not None else "specification"}
+    kinds = {"name": name, "kind": kind or ("basis" if selection.basis is not None else "specification")}
     absent = absent_in(outcomes)
     if absent is not None:
-        return Alternative.model_validate({**kind, "state": None, "amount": None, "absent": absent})
-    settled = settle(request.plan, combine(outcomes, request.plan.payment.combine))
+        return Alternative.model_validate({**kinds, "state": None, "amount": None, "absent": absent})
+    cut = haircut_of(request, selection.specification)
+    settled = settle(request.plan, combine(outcomes, request.plan.payment.combine), cut)
     figures = {"state": settled.state, "amount": settled.amount, "point": leading_point(outcomes)}
-    return Alternative.model_validate({**kind, **figures})
+    return Alternative.model_validate({**kinds, **figures})

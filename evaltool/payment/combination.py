@@ -6,10 +6,11 @@ Rules that are part of another pay through it; the others are added, or joined a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from evaltool.payment.arithmetic import round_places, round_quantum, split
+from evaltool.payment.haircut import Cut
 from evaltool.payment.joining import How, join
 from evaltool.payment.rules import RuleOutcome, after_cap
 from evaltool.payment.trace import Value, step
@@ -81,8 +82,8 @@ def combine(outcomes: Sequence[RuleOutcome], how: How = "sum") -> Entitlement:
     )
 
 
-def settle(plan: EvaluationPlan, entitled: Entitlement) -> Settlement:
-    """Contract cap, offset, earlier payments, one rounding, and every payer's part.
+def settle(plan: EvaluationPlan, entitled: Entitlement, cut: Cut | None = None) -> Settlement:
+    """Contract cap, haircut, offset, earlier payments, one rounding, and every payer's part.
 
     The state follows the triggered amount (after caps and rounding, before offsets). What was paid too much earlier is
     flagged, never paid as a negative amount; an open cohort test claws nothing back.
@@ -94,6 +95,11 @@ def settle(plan: EvaluationPlan, entitled: Entitlement) -> Settlement:
     maximum = min(tops) if tops else None
     if payment.cap is not None:
         trace.append(step("cap.contract", {"cap": payment.cap, "before": entitled.amount, "after": capped}))
+    limited = capped < entitled.amount
+    if cut is not None:
+        capped, cutting = cut.taken(capped)
+        trace.append(cutting)
+        entitled = replace(entitled, full=entitled.full and cut.share == 0)
     triggered = _rounded(payment, capped, maximum)
     state = _state(capped if triggered > 0 else ZERO, maximum, entitled)
     due, flags, reduced = _net(payment, capped, min(entitled.offset, max(ZERO, capped)), state)
@@ -105,7 +111,7 @@ def settle(plan: EvaluationPlan, entitled: Entitlement) -> Settlement:
     trace += [
         step("split", {"payer": p.payer, "level": p.level, "share": p.share, "amount": p.amount}) for p in per_payer
     ]
-    if entitled.capped or capped < entitled.amount:
+    if entitled.capped or limited:
         flags = ("CAPPED", *flags)
     return Settlement(state, flags, amount, triggered, maximum, per_payer, tuple(trace))
 

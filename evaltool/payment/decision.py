@@ -13,11 +13,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from evaltool.payment.alternatives import absent_in, agreement, other_bases, other_estimators, other_specifications
+from evaltool.payment.alternatives import (
+    absent_in,
+    agreement,
+    other_bases,
+    other_estimators,
+    other_specifications,
+    without_haircut,
+)
 from evaltool.payment.arithmetic import stated_context
 from evaltool.payment.basis import TIE
 from evaltool.payment.combination import ZERO, Entitlement, Settlement, combine, settle
 from evaltool.payment.fallback import UNDECIDED, blocking_reasons, choose, in_order
+from evaltool.payment.haircut import haircut_of
 from evaltool.payment.request import DecisionRequest
 from evaltool.payment.rules import Nearest, RuleOutcome, Selection, apply_rules, nearest
 from evaltool.payment.substitution import Path, path_of
@@ -191,7 +199,8 @@ def _concluded(request: DecisionRequest, minutes: Minutes, fallback: Fallback | 
     if end.outcomes:
         bases = other_bases(path.request, end.outcomes, path.specification)
         specifications = other_specifications(path.request, path.specification)
-        end = replace(end, alternatives=(*bases, *specifications, *other_estimators(path.request)))
+        uncut = without_haircut(path.request, path.specification)
+        end = replace(end, alternatives=(*bases, *uncut, *specifications, *other_estimators(path.request)))
     _sensitivity(minutes, end)
     _tie(minutes, end)
     return _written(request, minutes, end)
@@ -226,7 +235,8 @@ def _mechanisms(path: Path, minutes: Minutes) -> Conclusion:
         trace = (*path.trace, *(item for outcome in outcomes for item in outcome.result.trace))
         return Conclusion("NOT_DECIDABLE", outcomes=outcomes, trace=trace)
     minutes.note("APPLIED", detail)
-    settled = settle(request.plan, combine(outcomes, request.plan.payment.combine))
+    cut = haircut_of(request, path.specification)
+    settled = settle(request.plan, combine(outcomes, request.plan.payment.combine), cut)
     near = nearest(outcomes)
     end = _settled(minutes, replace(settled, trace=(*path.trace, *settled.trace)), outcomes)
     return replace(

@@ -82,6 +82,7 @@ TRACE_KEYS: dict[str, tuple[str, ...]] = {
     # from rules to the amount paid
     "combine.sum": ("rules", "amount"),
     "cap.contract": ("cap", "before", "after"),
+    "haircut": ("distance", "over", "compared", "absent", "share", "before", "after"),
     "offset.rules": ("offset", "before", "after"),
     "offset": ("offset", "before", "after"),
     "previous.payment": ("manifest", "amount"),

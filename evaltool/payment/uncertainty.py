@@ -16,6 +16,7 @@ from itertools import pairwise
 from evaltool.payment.alternatives import absent_in
 from evaltool.payment.arithmetic import round_places
 from evaltool.payment.combination import Settlement, combine, settle
+from evaltool.payment.haircut import Cut, haircut_of
 from evaltool.payment.request import DecisionRequest
 from evaltool.payment.rules import Nearest, Selection, apply_rules
 from evaltool.records.decision import AmountUncertainty, PossibleAmount
@@ -36,23 +37,23 @@ def amount_uncertainty(request: DecisionRequest, selection: Selection, decided: 
     draws = min((len(item.spread) for item in concerned if item.spread), default=0)
     if not draws:
         return None
-    smaller = replace(request, evidence=tuple(concerned))
+    smaller, cut = replace(request, evidence=tuple(concerned)), haircut_of(request, selection.specification)
     amounts: list[Decimal] = []
     for k in range(draws):
         moved = tuple(item.shifted(item.spread[k]) if item.spread else item for item in concerned)
-        settled = _settled(replace(smaller, evidence=moved), selection)
+        settled = _settled(replace(smaller, evidence=moved), selection, cut)
         if settled is None:
             return None
         amounts.append(settled.triggered)
     return _summarised(sorted(amounts), request.plan.inference.level, decided.maximum)
 
 
-def _settled(request: DecisionRequest, selection: Selection) -> Settlement | None:
-    """The settlement had the estimates come out so; None where a rule cannot be computed."""
+def _settled(request: DecisionRequest, selection: Selection, cut: Cut | None) -> Settlement | None:
+    """The settlement had the estimates come out so, less the same cut; None where a rule cannot be computed."""
     outcomes = apply_rules(request, selection)
     if absent_in(outcomes) is not None:
         return None
-    return settle(request.plan, combine(outcomes, request.plan.payment.combine))
+    return settle(request.plan, combine(outcomes, request.plan.payment.combine), cut)
 
 
 def _summarised(amounts: Sequence[Decimal], level: Decimal, top: Decimal | None) -> AmountUncertainty:
@@ -106,7 +107,8 @@ def money_beyond(
     room = max(BEYOND * max(Decimal(1), abs(near.threshold)), least)
     target = near.threshold - room if near.reached else near.threshold + room
     moved = tuple(_moved(item, near, target - near.value) for item in request.evidence)
-    settled = _settled(replace(request, evidence=moved), selection)
+    cut = haircut_of(request, selection.specification)
+    settled = _settled(replace(request, evidence=moved), selection, cut)
     return None if settled is None else settled.triggered - decided.triggered
 
 

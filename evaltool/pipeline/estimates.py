@@ -9,6 +9,7 @@ from evaltool import registry
 from evaltool.errors import Fault, Place, RunError
 from evaltool.pipeline.inference_primary import with_primary
 from evaltool.pipeline.prepare import Method, primary_method, sensitivity_method
+from evaltool.pipeline.reach import refuse_out_of_reach
 from evaltool.pipeline.studied import Studied
 from evaltool.records.design import Design
 from evaltool.records.estimate import Estimate, SecondOpinion
@@ -19,9 +20,14 @@ from evaltool.records.plugins import DesignRequest, EstimationRequest
 
 
 def build_design(plan: EvaluationPlan, panel: Panel | None, method: Method) -> Design:
-    """The design, built from a panel whose outcomes of the treated time are hidden."""
+    """The design, built from a panel whose outcomes of the treated time are hidden.
+
+    Raises RunError, also where its test could not reach the level whatever happened (RUN_LEVEL_OUT_OF_REACH).
+    """
     blinded = None if panel is None else panel.blinded(getattr(method.options, "anticipation", 0))
-    return method.design.build(DesignRequest(plan=plan.without_file(), options=method.design_options, panel=blinded))
+    design = method.design.build(DesignRequest(plan=plan.without_file(), options=method.design_options, panel=blinded))
+    refuse_out_of_reach(plan, method.options, design)
+    return design
 
 
 def _keys(plan: EvaluationPlan, method: Method, specification: str) -> tuple[EstimateKey, ...]:

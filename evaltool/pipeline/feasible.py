@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evaltool import registry
-from evaltool.errors import EvaltoolError
+from evaltool.errors import EvaltoolError, PlanError
 from evaltool.pipeline.estimates import estimated, request_for
 from evaltool.pipeline.prepare import Method
 from evaltool.records.design import Design
@@ -71,9 +71,13 @@ def _candidates(plan: EvaluationPlan, method: Method) -> Iterator[EstimatorPlugi
 
 
 def _as_method(plan: EvaluationPlan, plugin: EstimatorPlugin, method: Method) -> Method:
-    """The method with the plan's values for the options both have. Raises PlanError."""
+    """The method with the plan's values for the options both have, less an inference it lacks. Raises PlanError."""
     shared = {name: value for name, value in plan.estimator.options.items() if name in plugin.options.model_fields}
-    options = parse_options(plugin.options, shared, f"estimator.options of {plugin.name}")
+    place = f"estimator.options of {plugin.name}"
+    try:
+        options = parse_options(plugin.options, shared, place)
+    except PlanError:
+        options = parse_options(plugin.options, {k: v for k, v in shared.items() if k != "inference"}, place)
     known = plugin.capabilities.aggregations
     aggregation = plan.estimand.aggregation if plan.estimand.aggregation in known else known[0]
     return Method(plugin, options, method.design, method.design_options, aggregation)

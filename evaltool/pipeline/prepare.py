@@ -12,6 +12,7 @@ from evaltool.errors import Fault, Place, PlanError, did_you_mean
 from evaltool.payment import refusals as payment
 from evaltool.pipeline.inference import RESAMPLED, SCALED
 from evaltool.pipeline.money import money_refusals
+from evaltool.pipeline.reach import reach_of_named
 from evaltool.records.base import Record
 from evaltool.records.options import parse_options
 from evaltool.records.plan.analysis import Gate, Option, Options, Sensitivity
@@ -225,7 +226,8 @@ def _capability_faults(plan: EvaluationPlan) -> list[Fault]:
         faults.append(_cannot(name, cause, f"Use target = '{wanted}'.", "estimand.target"))
     faults.extend(_covariate_faults(plan, primary_method(plan).options, "estimator.options"))
     faults.extend(_absent_columns(plan, name))
-    return faults
+    method = primary_method(plan)
+    return [*faults, *reach_of_named(plan, method.options, method.design_options)]
 
 
 def _event_time_faults(plan: EvaluationPlan, can: Capabilities, name: str, key: str) -> Iterator[Fault]:

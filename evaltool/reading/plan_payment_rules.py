@@ -129,11 +129,14 @@ def _fallback_specifications(plan: EvaluationPlan) -> Iterable[Fault]:
 
 
 def _rule_specifications(plan: EvaluationPlan) -> Iterable[Fault]:
-    """Rules blend the primary estimate and pre-registered sensitivities."""
+    """Rules blend the primary estimate and pre-registered sensitivities; a haircut compares with the latter."""
     known = ["primary", *(one.id for one in plan.sensitivity)]
     for number, rule in enumerate(plan.payment.rule):
         for name in rule.specifications:
             yield from known_specification(name, known, f"payment.rule[{number}].terms")
+    agreed = plan.payment.haircut
+    for name in () if agreed is None else agreed.among:
+        yield from known_specification(name, known[1:], "payment.haircut.among")
 
 
 def _fallback_cohorts(plan: EvaluationPlan) -> Iterable[Fault]:

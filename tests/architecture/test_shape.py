@@ -23,6 +23,7 @@ FACES = (
     "counterfactual",
     "direct/did_checks",
     "direct/did_designs",
+    "direct/own_history",
     "direct/synthetic_did",
     "payment/pay",
 )

@@ -92,6 +92,8 @@ EXPECTED = {
         "placebo_in_time",
         "pre_trend",
         "prefit",
+        "break_before",
+        "dress_rehearsal",
         "second_opinion",
         "tie_range",
     },

@@ -120,3 +120,34 @@ def test_the_global_search_halves_synths_loss_on_the_basque_country(reference: P
     loss = float(fit.figures["loss"] or 0.0)
     assert least <= loss == pytest.approx(0.0042861, abs=1e-7)
     assert loss < 0.5 * float(synth(reference)["loss_v"])  # type: ignore[arg-type]
+
+
+def test_two_factors_on_proposition_99_extrapolate_and_say_so(reference: Path) -> None:
+    """Xu's algorithm 1 written out (leave-one-period-out refits) chooses two factors and finds −0.40, as ours; but
+    California's second loading lies beyond every donor's, and other ranks find from −27 on: the finding says both."""
+    data = prop99(reference)
+    wide = data.frame.pivot(index="period", columns="unit", values="y.y")  # noqa: PD010 - complete by construction
+    y, donors = wide["California"].to_numpy(), wide.drop(columns="California").to_numpy()
+    early = np.flatnonzero(wide.index.to_numpy() < 1989)
+    shared = donors.mean(axis=1)
+    left = donors - shared[:, None]
+    left = left - left.mean(axis=0)
+    vectors = np.linalg.eigh(left @ left.T)[1]
+    wanted, errors = [], []
+    for rank in range(6):
+        z = np.column_stack([np.ones(len(y)), vectors[:, ::-1][:, :rank]])
+
+        def loadings(kept: np.ndarray, z: np.ndarray = z) -> np.ndarray:
+            return np.linalg.lstsq(z[kept], (y - shared)[kept], rcond=None)[0]
+
+        outside = [(y - shared - z @ loadings(early[early != s]))[s] for s in early]
+        errors.append(float(np.mean(np.square(outside))))
+        wanted.append(float((y - shared - z @ loadings(early))[len(early) :].mean()))
+    found = estimated(data, "interactive_effects")
+    assert found.conventions["factors"] == int(np.argmin(errors)) == 2
+    assert found.certificate["effect_by_factors"] == [
+        {"factors": k, "effect": pytest.approx(effect, abs=1e-8)} for k, effect in enumerate(wanted)
+    ]
+    assert found.att == pytest.approx(-0.404207, abs=1e-6)
+    assert found.conventions["loadings_beyond_donors"] == 1
+    assert "loadings_beyond_donors" in found.notes

@@ -9,10 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from evaltool.estimators.counterfactual._projected import Task
+from evaltool.estimators.counterfactual.forecast import ForecastOptions
+from evaltool.estimators.counterfactual.forecast import project as carried
 from evaltool.estimators.counterfactual.structural_series import StructuralOptions, project
 from evaltool.numerics.assignments import Draws, assignments
 from evaltool.numerics.simplex_control import Windows
@@ -41,9 +44,10 @@ class Panels:
 
 @dataclass(frozen=True)
 class Histories:
-    """Periods before the start."""
+    """Periods before the start, and the method: a local level, or exponential smoothing by ARIMA(0, 1, 1)."""
 
     before: int
+    method: Literal["structural", "forecast"] = "structural"
 
     @property
     def name(self) -> str:
@@ -58,7 +62,15 @@ PANELS = (
     Panels(30, 1, 40, 5, 0.5),
     Panels(30, 5, 15, 5, 0.5),
 )
-HISTORIES = (Histories(20), Histories(40), Histories(100))
+HISTORIES = (
+    Histories(20),
+    Histories(40),
+    Histories(100),
+    Histories(20, "forecast"),
+    Histories(40, "forecast"),
+    Histories(100, "forecast"),
+)
+METHODS = {"structural": "structural series", "forecast": "forecast, ARIMA(0, 1, 1)"}
 
 
 def panel(r: np.random.Generator, one: Panels) -> np.ndarray:
@@ -86,10 +98,12 @@ def did_holds(r: np.random.Generator, one: Panels) -> bool:
 
 
 def series_holds(r: np.random.Generator, one: Histories) -> bool:
-    """Whether the structural series' 95 % interval holds zero."""
+    """Whether the method's 95 % interval holds zero."""
     size = one.before + 12
     y = 0.5 * r.normal(size=size).cumsum() + r.normal(size=size)
-    found = project(StructuralOptions(), Task(y[: one.before], None, 12)).forecast
+    task = Task(y[: one.before], None, 12)
+    made = project(StructuralOptions(), task) if one.method == "structural" else carried(ForecastOptions(), task)
+    found = made.forecast
     return abs(float(np.mean(y[one.before :] - found.mean))) <= NORMAL * found.mean_se
 
 
@@ -111,7 +125,8 @@ def main() -> None:
     ]
     lines += ["| method | design | coverage |", "|---|---|---|"]
     for one in (*PANELS, *HISTORIES):
-        method = "synthetic difference-in-differences, placebos" if isinstance(one, Panels) else "structural series"
+        placebos = "synthetic difference-in-differences, placebos"
+        method = placebos if isinstance(one, Panels) else METHODS[one.method]
         lines.append(f"| {method} | {one.name} | {100 * share(one, samples):.1f} |")
     sys.stdout.write("\n".join(lines) + "\n")
 

@@ -13,7 +13,11 @@ from pydantic import ValidationError
 from evaltool import registry
 from evaltool.designs.donors.pool import PLUGIN as POOL
 from evaltool.designs.donors.pool import PoolOptions
+from evaltool.designs.history.series import PLUGIN as HISTORY
+from evaltool.designs.history.series import SeriesOptions
 from evaltool.errors import RunError
+from evaltool.estimators.counterfactual._layout import layout_of
+from evaltool.estimators.counterfactual._series import SeriesNeeds, series_of
 from evaltool.estimators.counterfactual.synthetic_control import SyntheticControlOptions
 from evaltool.records.estimate import Estimate
 from evaltool.records.panel import Panel
@@ -43,6 +47,7 @@ CASES = [
         },
     ),
 ]
+NEEDS = SeriesNeeds(before=3, season=None, breaks=())
 NAMES = sorted({name for name, _ in CASES})
 
 
@@ -101,14 +106,39 @@ def test_every_method_finds_the_effect_and_its_second_opinion_agrees(name: str, 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_the_order_of_donors_changes_no_number(name: str, options: dict[str, object]) -> None:
-    """Fifty orders in which donors can be named: conventions, path and effect stay the same to the last bit."""
+    """Orders in which donors can be named: conventions, path and effect stay the same to the last bit."""
     paths, size = values(1), np.linspace(1.0, 3.0, 9) ** 2
     first = effect(name, panel(paths, size=size), **options)
-    for seed in range(50 if name == "synthetic_control" else 5):
+    for seed in range(10 if name == "synthetic_control" else 3):
         order = np.concatenate([[0], 1 + np.random.default_rng(seed).permutation(8)])
         other = effect(name, panel(paths[:, order], size=size[order]), **options)
         assert other.conventions == first.conventions
         assert [e.att for e in other.path] == [e.att for e in first.path]
+
+
+def test_fifty_orders_of_donors_and_rows_give_every_method_the_same_bytes() -> None:
+    """What a method with donors is a function of: outcomes in canonical order. Of a series: outcomes in time."""
+
+    def bytes_of(data: Panel) -> tuple[bytes, bytes]:
+        wanted = asked(SyntheticControlOptions(), built(POOL, PoolOptions(), data), data)
+        found = layout_of(wanted, 0)
+        return found.y.tobytes() + found.donors.tobytes(), found.windows.before.tobytes()
+
+    def series_bytes(data: Panel) -> bytes:
+        own = data.with_frame(data.frame[data.frame["unit"].isin(["u00", "u01"])])
+        options = SeriesOptions(control="u01")
+        found = series_of(asked(SyntheticControlOptions(), built(HISTORY, options, own), own), NEEDS)
+        assert found.control is not None
+        return found.y.tobytes() + found.control.tobytes()
+
+    paths = values(1)
+    first, alone = bytes_of(panel(paths)), series_bytes(panel(paths))
+    for seed in range(50):
+        r = np.random.default_rng(seed)
+        assert bytes_of(panel(paths[:, np.concatenate([[0], 1 + r.permutation(8)])])) == first
+        shuffled = panel(paths).frame.sample(frac=1.0, random_state=seed)
+        assert bytes_of(panel_of(shuffled)) == first
+        assert series_bytes(panel_of(shuffled)) == alone
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -41,13 +41,14 @@ CALLS: list[tuple[str, dict[str, object]]] = [
 @pytest.mark.parametrize(("name", "options"), CALLS)
 def test_any_frame_gives_the_same_effect(name: str, options: dict[str, object]) -> None:
     call: Callable[..., object] = getattr(ev.counterfactual, name)
+    options = options if name == "interrupted_series" else options | {"level": 0.85}
     one, two = call(towns(), **COLUMNS, **options), call(pl.from_pandas(towns()), **COLUMNS, **options)
     assert one.att == two.att  # type: ignore[attr-defined]
     assert one.att == pytest.approx(5.0, abs=3.0)  # type: ignore[attr-defined]
 
 
 def test_conformal_intervals_and_the_bound_stand_beside_the_effect() -> None:
-    plain = ev.counterfactual.synthetic_control(towns(1), **COLUMNS)
+    plain = ev.counterfactual.synthetic_control(towns(1), **COLUMNS, level=0.85)
     low, high = plain.identification_bound(0.05)
     assert low < plain.att < high
     assert plain.identification_bound(0.5)[0] < low
@@ -63,7 +64,7 @@ def test_conformal_intervals_and_the_bound_stand_beside_the_effect() -> None:
         _ = plain.conformal
     assert found.identification_bound()[0] <= found.att
     with pytest.raises(ev.errors.UsageError, match="USAGE_NOT_OFFERED"):
-        ev.counterfactual.penalised(towns(), **COLUMNS).identification_bound()
+        ev.counterfactual.penalised(towns(), **COLUMNS, level=0.85).identification_bound()
 
 
 def test_people_beside_a_rate_and_an_earlier_cohort() -> None:

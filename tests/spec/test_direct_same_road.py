@@ -43,12 +43,19 @@ def test_a_matched_difference(tmp_path: Path, *, replace: bool) -> None:
         assert getattr(direct, name) == getattr(planned.estimate, name), name
 
 
+LEVEL = """
+[inference]
+level = "0.8"
+"""
+"""Within reach of a permutation of six units."""
+
+
 def test_a_synthetic_control(tmp_path: Path) -> None:
     frame = towns().rename(columns={"Town": "town", "Year": "year", "Nights": "y"})
     started = frame.assign(start=np.where(frame["town"] == "town 3", 2010, 0))
-    planned = evaluated(tmp_path, CONTROL.replace("placebo_periods = 3", ""), started)
+    planned = evaluated(tmp_path, CONTROL.replace("placebo_periods = 3", LEVEL), started)
     direct = ev.counterfactual.synthetic_control(
-        frame, outcome="y", unit="town", time="year", treated="town 3", start=2010
+        frame, outcome="y", unit="town", time="year", treated="town 3", start=2010, level=0.8
     )
     for name in SHARED:
         assert getattr(direct.estimate, name) == getattr(planned.estimate, name), name

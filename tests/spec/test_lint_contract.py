@@ -260,6 +260,19 @@ RULES = [
         },
     ),
     (
+        "LINT_HAIRCUT_SAME_METHOD",
+        "warning",
+        "payment.haircut.among",
+        {
+            "payment": {"haircut": {"over": "0.02", "share": "0.25", "among": ["again"]}},
+            "sensitivity": [{"id": "again", "title": {"en": "Other options"}, "options": {"anticipation": 1}}],
+        },
+        {
+            "payment": {"haircut": {"over": "0.02", "share": "0.25", "among": ["again"]}},
+            "sensitivity": [{"id": "again", "title": {"en": "Another"}, "method": "did.imputation"}],
+        },
+    ),
+    (
         "LINT_SHOCK_WITHOUT_CLAUSE",
         "warning",
         "payment.shock[0]",

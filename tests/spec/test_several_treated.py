@@ -29,7 +29,9 @@ def towns(seed: int = 0) -> pd.DataFrame:
 
 
 def control(frame: pd.DataFrame, treated: object, start: object, **options: object) -> SyntheticControl:
-    return ev.counterfactual.synthetic_control(frame, **COLUMNS, treated=treated, start=start, **options)  # type: ignore[arg-type]
+    return ev.counterfactual.synthetic_control(
+        frame, **COLUMNS, treated=treated, start=start, **{"level": 0.7} | options
+    )  # type: ignore[arg-type]
 
 
 def alone(town: str) -> SyntheticControl:

@@ -27,13 +27,13 @@ def towns(years: int = 18) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def found() -> SideBySide:
-    return ev.counterfactual.side_by_side(towns(), **COLUMNS, slow=False)  # type: ignore[arg-type]
+    return ev.counterfactual.side_by_side(towns(), **COLUMNS, slow=False, level=0.8)  # type: ignore[arg-type]
 
 
 def test_every_number_is_the_methods_own(found: SideBySide) -> None:
     table = found.to_frame().set_index("method")
     assert list(table.index[:2]) == ["synthetic_control", "synthetic_did"]
-    control = ev.counterfactual.synthetic_control(towns(), **COLUMNS)  # type: ignore[arg-type]
+    control = ev.counterfactual.synthetic_control(towns(), **COLUMNS, level=0.8)  # type: ignore[arg-type]
     assert table.loc["synthetic_control", "effect"] == control.att
     assert table.loc["synthetic_control", "test_p"] == control.placebo_p
     series = ev.counterfactual.interrupted_series(towns(), **COLUMNS)  # type: ignore[arg-type]
@@ -51,10 +51,10 @@ def test_the_disagreement_is_that_of_the_table(found: SideBySide) -> None:
 
 def test_what_cannot_be_computed_is_said_and_the_primary_is_not_replaced() -> None:
     short = towns(16)[lambda d: d["year"] >= 2008]
-    found = ev.counterfactual.side_by_side(short, **COLUMNS, slow=False)  # type: ignore[arg-type]
+    found = ev.counterfactual.side_by_side(short, **COLUMNS, slow=False, level=0.8)  # type: ignore[arg-type]
     assert "RUN_SHORT_HISTORY" in found.refused["forecast"]
     with pytest.raises(ev.errors.RunError, match="RUN_SHORT_HISTORY"):
-        ev.counterfactual.side_by_side(short, **COLUMNS, slow=False, primary="forecast")  # type: ignore[arg-type]
+        ev.counterfactual.side_by_side(short, **COLUMNS, slow=False, level=0.8, primary="forecast")  # type: ignore[arg-type]
     with pytest.raises(ev.errors.UsageError, match="USAGE_NOT_OFFERED"):
         ev.counterfactual.side_by_side(short, **COLUMNS, primary="guess")  # type: ignore[arg-type]
 
@@ -68,3 +68,11 @@ def test_disagreement_by_hand() -> None:
     zero = disagreement(Decimal(0), [Decimal(1)])
     assert zero is not None
     assert (zero.share, zero.same_sign) == (None, 0)
+
+
+@pytest.mark.parametrize(("lang", "word"), [("en", "side by side"), ("da", "side om side")])
+def test_the_figure_shows_every_method_and_its_numbers(found: SideBySide, lang: str, word: str) -> None:
+    picture = found.plot(lang=lang)
+    assert word in picture.caption
+    assert "<svg" in picture.svg
+    assert picture.alt

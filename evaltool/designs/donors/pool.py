@@ -6,8 +6,9 @@ Estimand
 Equation as implemented
     The treated unit is the one whose first treated period lies within the data (with ``several``, all of them). Donors
     are all units that never start within the data, or those named in ``donors``, less those named in ``exclude`` and
-    ``exclusions``, which also says why (a neighbour that is affected too, a unit with a shock of its own). Excluded
-    units are counted in the ledger, by reason.
+    ``exclusions``, which also says why (a neighbour that is affected too, a unit with a shock of its own), and less
+    those whose ``validity`` does not cover every period of the data (weights need them all): a unit that is affected or
+    measured anew from a date on cannot stand in past it. Excluded units are counted in the ledger, by reason.
 
 Uncertainty
     None.
@@ -18,7 +19,7 @@ Assumptions
 Refuses when
     There are no units, periods and starts; nobody, or without ``several`` more than one unit, is treated; the first
     start has fewer than two periods before it; fewer than two donors remain; a named unit is not in the data, or is
-    treated and named as a donor; a unit lacks a period.
+    treated and named as a donor; a unit lacks a period; a validity names a period that is not in the data.
 
 Source
     Abadie, Diamond & Hainmueller 2010 (JASA 105), section 2.1; Abadie 2021 (Journal of Economic Literature 59),
@@ -30,6 +31,7 @@ Reference implementation and agreed tolerance
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -59,6 +61,34 @@ class Exclusion(Record):
     reason: Text
 
 
+class Validity(Record):
+    """From and until which period, as the data name them, a donor may serve; both ends count, absent ones are open."""
+
+    unit: Text
+    valid_from: int | str | None = None
+    valid_until: int | str | None = None
+    reason: Text
+
+    @model_validator(mode="after")
+    def has_an_end(self) -> Self:
+        """Refuse a validity that limits nothing."""
+        if self.valid_from is None and self.valid_until is None:
+            message = f"the validity of {self.unit} states neither valid_from nor valid_until"
+            raise ValueError(message)
+        return self
+
+    def covers(self, labels: Sequence[str]) -> bool:
+        """Whether every period lies within; ends that are no period of the data count as open, and are refused."""
+        known = [str(end) for end in (self.valid_from, self.valid_until)]
+        first = labels.index(known[0]) if known[0] in labels else 0
+        last = labels.index(known[1]) if known[1] in labels else len(labels) - 1
+        return first == 0 and last == len(labels) - 1
+
+    def span(self) -> str:
+        """For the ledger."""
+        return f"valid from {self.valid_from or 'the first'} until {self.valid_until or 'the last'}: {self.reason}"
+
+
 class PoolOptions(Record):
     """``[design.options]`` of ``donors.pool``. Units are named as their ids read."""
 
@@ -67,6 +97,8 @@ class PoolOptions(Record):
     exclude: tuple[str, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
     """The same, with the reason of each."""
+    validity: tuple[Validity, ...] = ()
+    """Donors that may serve only from or until a period (a contamination date, a new way of measuring)."""
     several: bool = False
     """Whether more than one unit may be treated, each with a synthetic control of its own."""
 
@@ -77,15 +109,20 @@ class PoolOptions(Record):
         if twice := sorted({name for name in named if named.count(name) > 1}):
             message = f"excluded twice: {', '.join(twice)}"
             raise ValueError(message)
+        dated = [entry.unit for entry in self.validity]
+        if again := sorted({name for name in dated if dated.count(name) > 1 or name in named}):
+            message = f"validity stated twice, or of an excluded unit: {', '.join(again)}"
+            raise ValueError(message)
         if both := sorted(set(self.donors) & set(named)):
             message = f"named as donor and excluded: {', '.join(both)}"
             raise ValueError(message)
         return self
 
-    @property
-    def reasons(self) -> dict[str, str | None]:
-        """Every excluded unit with its reason, where one is stated."""
-        return dict.fromkeys(self.exclude) | {entry.unit: entry.reason for entry in self.exclusions}
+    def reasons(self, labels: Sequence[str]) -> dict[str, str | None]:
+        """Every excluded unit with its reason, where one is stated, for data with periods of these ``labels``."""
+        found: dict[str, str | None] = dict.fromkeys(self.exclude)
+        found |= {entry.unit: entry.reason for entry in self.exclusions}
+        return found | {entry.unit: entry.span() for entry in self.validity if not entry.covers(labels)}
 
 
 def build(request: DesignRequest) -> Design:
@@ -100,12 +137,15 @@ def build(request: DesignRequest) -> Design:
     start = units["first_treated"].to_numpy(dtype=np.float64)
     units["first_treated"] = np.where(start > last, np.inf, start)
     names = units["unit"].astype(str)
-    excluded = names.isin(list(options.reasons)).to_numpy(dtype=bool)
+    labels = [panel.label(int(period)) for period in panel.periods]
+    reasons = options.reasons(labels)
+    excluded = names.isin(list(reasons)).to_numpy(dtype=bool)
     treated = np.isfinite(units["first_treated"].to_numpy(dtype=np.float64)) & ~excluded
     allowed = names.isin(options.donors).to_numpy(dtype=bool) if options.donors else np.ones(len(units), dtype=bool)
     kept = treated | (allowed & ~excluded)
     faults = [
         *_named_faults(names, options),
+        *_validity_faults(names, np.isfinite(units["first_treated"].to_numpy(dtype=np.float64)), labels, options),
         *_treated_faults(names[treated], options),
         *_size_faults(panel, units, treated, kept, several=options.several),
         *_balance_faults(panel),
@@ -133,7 +173,7 @@ def build(request: DesignRequest) -> Design:
             periods_after=sum(1 for period in panel.periods if period >= first),
         ),
     )
-    return Design(summary=summary, roster=roster, ledger=_ledger(names, kept, start <= last, options))
+    return Design(summary=summary, roster=roster, ledger=_ledger(names, kept, start <= last, reasons))
 
 
 def _panel(panel: Panel | None) -> Panel:
@@ -165,10 +205,29 @@ def _named_faults(names: pd.Series[str], options: PoolOptions) -> list[Fault]:
             ("donors", options.donors),
             ("exclude", options.exclude),
             ("exclusions", tuple(entry.unit for entry in options.exclusions)),
+            ("validity", tuple(entry.unit for entry in options.validity)),
         )
         for name in listed
         if name not in set(known)
     ]
+
+
+def _validity_faults(names: pd.Series[str], treated: Bools, labels: list[str], options: PoolOptions) -> list[Fault]:
+    """Periods that are not in the data, and a treated unit whose validity is stated."""
+    place, faults = Place(key="design.options.validity"), []
+    for entry in options.validity:
+        for end in (entry.valid_from, entry.valid_until):
+            if end is not None and str(end) not in labels:
+                cause = f"The validity of '{entry.unit}' names {end}, which is no period of the data."
+                fix = f"Write a period of the data ({labels[0]} to {labels[-1]}), or leave out an end beyond."
+                faults.append(Fault("RUN_UNKNOWN_PERIOD", cause, fix, place, did_you_mean(str(end), labels)))
+        if entry.unit in set(names[treated]):
+            cause, fix = (
+                f"'{entry.unit}' is treated within the data.",
+                "A treated unit is no donor: take it off the list.",
+            )
+            faults.append(Fault("RUN_TREATED_DONOR", cause, fix, place))
+    return faults
 
 
 def _treated_faults(treated: pd.Series[str], options: PoolOptions) -> list[Fault]:
@@ -227,10 +286,10 @@ def _short_history(panel: Panel, first: int, before: int) -> RunError:
     )
 
 
-def _ledger(names: pd.Series[str], kept: Bools, started: Bools, options: PoolOptions) -> Ledger:
+def _ledger(names: pd.Series[str], kept: Bools, started: Bools, stated: dict[str, str | None]) -> Ledger:
     """Excluded units by arm and reason."""
     entries = []
-    reasons = [options.reasons.get(name) or "left out of the donor pool by the plan" for name in names]
+    reasons = [stated.get(name) or "left out of the donor pool by the plan" for name in names]
     for arm, own in (("treated", started), ("comparison", ~started)):
         for reason in dict.fromkeys(sorted(reasons)):
             members = tuple(names[~kept & own & np.array([one == reason for one in reasons])])

@@ -15,6 +15,7 @@ from evaltool.estimators.counterfactual._conformal import Conformal, conformal_e
 from evaltool.estimators.counterfactual._layout import Layout
 from evaltool.estimators.counterfactual._options import DonorOptions
 from evaltool.numerics.fits import Fitter, Method, autocorrelation
+from evaltool.numerics.pre_break import break_rank, cusum
 from evaltool.numerics.simplex import GAP
 from evaltool.numerics.simplex_control import mean_of
 from evaltool.records.base import Json
@@ -50,8 +51,9 @@ def assembled(
     *,
     said: Said,
     evidence: Mapping[str, Json] | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Estimate:
-    """The record. ``said`` are the method's own conventions, ``evidence`` what its certificate adds."""
+    """The record. ``said`` and ``notes`` are the method's own, ``evidence`` what its certificate adds."""
     layout, (checks, test) = baseline.layout, found
     fit, observed = checks.fit, mean_of(layout.y[layout.windows.after])
     return Estimate(
@@ -78,7 +80,7 @@ def assembled(
         series=_series(layout, checks),
         conventions={**_conventions(baseline.options, layout, checks), **said, **conformal_said(test)},
         certificate={**evidence_of(layout, checks), **(evidence or {}), **conformal_evidence(test)},
-        notes=_notes(request, layout, checks),
+        notes=(*_notes(request, layout, checks), *notes),
     )
 
 
@@ -165,9 +167,25 @@ def _conventions(options: DonorOptions, layout: Layout, checks: Checks) -> Said:
         "permutation_resolution": 1.0 / checks.rank.units,
         "leave_one_out_lower": min(others),
         "leave_one_out_upper": max(others),
+        **break_said(layout, checks),
         "placebo_in_time_start": None if checks.earlier is None else checks.earlier[0],
         "placebo_in_time_effect": None if checks.earlier is None else checks.earlier[1].effect,
         "se": "none: permutation only",
+    }
+
+
+def break_said(layout: Layout, checks: Checks) -> Said:
+    """Where the gap before the start breaks most, and how often a donor's own gap breaks as much."""
+    before = layout.windows.before
+    gap = checks.fit.gap[before]
+    statistic, place = cusum(gap)
+    rank = break_rank(gap, tuple(placebo.gap[before] for placebo in checks.placebos))
+    return {
+        "break_statistic": statistic,
+        "break_period": [label for label, early in zip(layout.labels, before, strict=True) if early][place],
+        "break_place": rank.place,
+        "break_units": rank.units,
+        "break_p": rank.p_value,
     }
 
 

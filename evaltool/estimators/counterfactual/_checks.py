@@ -12,6 +12,14 @@ from evaltool.numerics.fits import Fit, Fitter, effect_rank, in_space, placebo_s
 from evaltool.numerics.simplex_control import Rank, Windows
 from evaltool.records.base import Json
 
+FEW = 20
+"""Below so many donors permutations of flexible fits reject too often in simulations (docs/METHODS.md)."""
+
+
+def liberal(layout: Layout) -> tuple[str, ...]:
+    """The note of a method whose permutation rejects too often with few donors."""
+    return ("permutation_liberal",) if len(layout.names) < FEW else ()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +69,7 @@ def layout_of(request: EstimationRequest, anticipation: int) -> Layout:
     """The arrays of the one treated unit. Raises RunError with every fault found.
 
     RUN_NEEDS_DATA, RUN_NOT_BY_SYNTHETIC_CONTROL, RUN_ONE_TREATED_UNIT, RUN_TOO_FEW_DONORS, RUN_UNBALANCED_PANEL,
-    RUN_SHORT_HISTORY, RUN_CONSTANT_DONOR.
+    RUN_SHORT_HISTORY, RUN_CONSTANT_DONOR, RUN_BREAK_BEFORE_START.
     """
     return _layouts(request, anticipation, several=False)[0]
 
@@ -88,6 +89,10 @@ def _layouts(request: EstimationRequest, anticipation: int, *, several: bool) ->
     values = wide.to_numpy(dtype=np.float64)
     treated = start <= float(periods[-1])
     faults = [*_plan_faults(request), *_shape_faults(treated, values, several), *_constant_faults(treated, wide)]
+    labels = [panel.label(int(period)) for period in periods]
+    first = float(np.min(start)) - anticipation
+    fitted = [label for label, period in zip(labels, periods, strict=True) if period < first]
+    faults += break_faults(labels, fitted, getattr(request.options, "breaks", ()))
     if faults:
         raise RunError(faults)
     weight = (
@@ -149,6 +154,22 @@ def _shape_faults(
         cause = f"{missing} of {values.size} unit-periods have no outcome."
         fix = 'Complete the data, or state balance = "drop_unit" in [data].'
         faults.append(Fault("RUN_UNBALANCED_PANEL", cause, fix, Place(key="data.balance")))
+    return faults
+
+
+def break_faults(labels: Sequence[str], fitted: Sequence[str], breaks: Sequence[int | str]) -> list[Fault]:
+    """A known break among the ``fitted`` periods (in their first it harms nothing), or in none of ``labels``."""
+    named = {str(point) for point in breaks}
+    early = [label for label in fitted if label in named]
+    unknown = sorted(named - set(labels))
+    place, faults = Place(key="estimator.options.breaks"), []
+    if early and early != [labels[0]]:
+        cause = f"The series breaks in {', '.join(early)}, before the start: what is fitted there is two series."
+        fix = "Cut the data off before the break, or repair the series in its source."
+        faults.append(Fault("RUN_BREAK_BEFORE_START", cause, fix, place))
+    if unknown:
+        cause, fix = f"No period is called {', '.join(unknown)}.", "Write it as the data name it."
+        faults.append(Fault("RUN_BREAK_BEFORE_START", cause, fix, place))
     return faults
 
 

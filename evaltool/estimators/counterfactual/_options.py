@@ -15,6 +15,8 @@ class DonorOptions(Record):
 
     anticipation: int = Field(default=0, ge=0)
     """Periods before the start in which an effect is allowed for; they are not fitted on."""
+    breaks: tuple[int | str, ...] = ()
+    """Periods, as the data name them, from which outcomes are known to be other ones; refused before the start."""
     placebo_periods: int | None = Field(default=None, ge=1)
     """Also pretend a start this many fitted periods earlier, on earlier data only."""
     inference: Literal["placebo", "conformal"] = "placebo"

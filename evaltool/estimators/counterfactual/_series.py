@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from evaltool.errors import Fault, Place, RunError, did_you_mean
+from evaltool.estimators.counterfactual._layout import break_faults
 from evaltool.records.evidence import ALL
 from evaltool.records.panel import FloatArray, Panel
 from evaltool.records.plugins import EstimationRequest
@@ -133,16 +134,4 @@ def _history_faults(series: Series, needs: SeriesNeeds) -> list[Fault]:
         cause = f"{before} periods before the start are fewer than two seasons of {needs.season}."
         fix = "Include earlier periods, or state no season."
         faults.append(Fault("RUN_SHORT_SEASONS", cause, fix, Place(key="estimator.options.season")))
-    named = {str(point) for point in needs.breaks}
-    inside = [label for period, label in zip(series.periods, series.labels, strict=True) if label in named]
-    early = [label for label in inside if series.periods[series.labels.index(label)] < series.start]
-    unknown = sorted(named - set(series.labels))
-    place = Place(key="estimator.options.breaks")
-    if early and early != [series.labels[0]]:
-        cause = f"The series breaks in {', '.join(early)}, before the start: what is fitted there is two series."
-        fix = "Cut the data off before the break, or repair the series in its source."
-        faults.append(Fault("RUN_BREAK_BEFORE_START", cause, fix, place))
-    if unknown:
-        cause, fix = f"No period is called {', '.join(unknown)}.", "Write it as the data name it."
-        faults.append(Fault("RUN_BREAK_BEFORE_START", cause, fix, place))
-    return faults
+    return [*faults, *break_faults(series.labels, series.labels[:before], needs.breaks)]

@@ -11,6 +11,7 @@ from evaltool.estimators.counterfactual._assembly import Said, zero_denominator
 from evaltool.estimators.counterfactual._layout import Layout
 from evaltool.estimators.counterfactual._several import DRAWS, Several, levels
 from evaltool.numerics.fits import Fit
+from evaltool.numerics.pre_break import break_rank, cusum
 from evaltool.numerics.simplex import GAP
 from evaltool.records.base import Json
 from evaltool.records.estimate import Counts, Element, Estimate, Relative, SeriesPoint
@@ -147,9 +148,25 @@ def _conventions(found: Several) -> Said:
         "permutation_units": found.rank.units,
         "permutation_p": found.rank.p_value,
         "permutation_resolution": 1.0 / found.rank.units,
+        **_break_said(found),
         "leave_one_out_lower": min(others),
         "leave_one_out_upper": max(others),
         "se": "none: permutation only",
+    }
+
+
+def _break_said(found: Several) -> dict[str, bool | int | float | str | None]:
+    """Where the mean gap before the starts breaks most, by time since the start, and its rank among placebos."""
+    before = np.array(found.averaged.events) < 0
+    gap = found.averaged.fit.gap[before]
+    statistic, place = cusum(gap)
+    rank = break_rank(gap, tuple(fit.gap[before] for _, fit in found.placebos))
+    return {
+        "break_statistic": statistic,
+        "break_period": f"{found.averaged.events[place]:+d}",
+        "break_place": rank.place,
+        "break_units": rank.units,
+        "break_p": rank.p_value,
     }
 
 

@@ -44,7 +44,7 @@ from pydantic import Field
 
 from evaltool.errors import Fault, Place, RunError, did_you_mean
 from evaltool.estimators.counterfactual._assembly import Baseline, Said, assembled, checked, residual_said
-from evaltool.estimators.counterfactual._checks import Checks
+from evaltool.estimators.counterfactual._checks import Checks, liberal
 from evaltool.estimators.counterfactual._layout import Layout, layout_of, outcomes_of
 from evaltool.estimators.counterfactual._options import DonorOptions, as_float
 from evaltool.estimators.counterfactual._second_opinion import Pivoted, mean_gap, pivoted
@@ -164,7 +164,7 @@ def estimate(request: EstimationRequest) -> Estimate:
         "covariates": ", ".join(options.covariates) or None,
         **residual_said(layout, checks),
     }
-    return assembled(request, baseline, found, said=said, evidence=_evidence(checks))
+    return assembled(request, baseline, found, said=said, evidence=_evidence(checks), notes=liberal(layout))
 
 
 def _enough_periods(layout: Layout, penalty: Decimal | None) -> None:

@@ -13,6 +13,10 @@ Uncertainty
     No standard error. Exhaustive placebos in space (RMSPE ratios, not squared), each with a rank of its own;
     ``inference = "conformal"`` adds the moving-block test and the interval that inverts it, the rank held.
 
+    Printed beside it: the effect with every number of factors tried, and whether the treated unit's loadings lie within
+    the donors' (a weighted mean of donors' loadings equals them). Where they do not, the path is extrapolated and the
+    finding says so.
+
 Assumptions
     Outcomes follow a linear factor model with few factors; the treated unit loads on the donors' factors; errors are
     not so strong that loadings from a short history mislead.
@@ -39,13 +43,16 @@ from pydantic import Field
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.counterfactual._assembly import Baseline, Said, assembled, checked, residual_said
+from evaltool.estimators.counterfactual._checks import liberal
 from evaltool.estimators.counterfactual._layout import Layout, layout_of
 from evaltool.estimators.counterfactual._options import DonorOptions
 from evaltool.estimators.counterfactual._second_opinion import pivoted
 from evaltool.numerics.factor_model import factor_path
 from evaltool.numerics.fits import Fit, Fitter, fit_from_path
+from evaltool.numerics.hull import Reach, reach_of
 from evaltool.numerics.inference import Floats, Ints
 from evaltool.numerics.simplex_control import Windows
+from evaltool.records.base import Json
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
 
@@ -111,15 +118,43 @@ def estimate(request: EstimationRequest) -> Estimate:
     fitter = factors(layout.values, options.factors, options.most_factors)
     baseline = Baseline(NAME, layout, fitter, options, conformal=same_rank)
     found = checked(request, baseline)
+    by_factors = _by_factors(layout, options)
+    reach = _reach(layout, held)
     said: Said = {
         "solver": "singular values of the donors, least squares for the loadings",
         "factors": held,
         "factors_choice": "leave one period out" if options.factors is None else "stated",
         "error_left_out": found[0].fit.figures["error_left_out"],
         "fixed_effects": "unit and period",
+        "loadings_within_donors": reach is None or reach.inside,
+        "loadings_beyond_donors": 0 if reach is None else reach.beyond,
+        "effect_by_factors_lower": min(by_factors.values()),
+        "effect_by_factors_upper": max(by_factors.values()),
         **residual_said(layout, found[0]),
     }
-    return assembled(request, baseline, found, said=said)
+    notes = liberal(layout) + (() if reach is None or reach.inside else ("loadings_beyond_donors",))
+    evidence: dict[str, Json] = {
+        "effect_by_factors": [{"factors": rank, "effect": effect} for rank, effect in by_factors.items()]
+    }
+    return assembled(request, baseline, found, said=said, evidence=evidence, notes=notes)
+
+
+def _reach(layout: Layout, rank: int) -> Reach | None:
+    """Whether a weighted mean of donors has the treated unit's loadings; None without factors. Raises RunError."""
+    if rank == 0:
+        return None
+    found = factor_path(layout.y, layout.donors, layout.windows.before, (rank,))
+    return reach_of(found.donor_loadings, found.loadings)
+
+
+def _by_factors(layout: Layout, options: InteractiveOptions) -> dict[int, float]:
+    """Effect with 0, 1, … factors, as many as are tried or stated and the history allows. Raises RunError."""
+    most = options.most_factors if options.factors is None else options.factors
+    room = min(int(np.sum(layout.windows.before)) - 2, len(layout.names) - 1, layout.y.shape[0] - 1)
+    return {
+        rank: factors(layout.values, rank, rank)(layout.target, layout.pool, layout.windows).effect
+        for rank in range(min(most, room) + 1)
+    }
 
 
 def second_opinion(request: EstimationRequest) -> SecondOpinion:

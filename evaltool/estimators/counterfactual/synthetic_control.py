@@ -15,12 +15,15 @@ Equation as implemented
 
 Uncertainty
     No standard error exists and none is made up. Every donor is treated as if it had been treated, with the other
-    donors (never the treated unit) as its pool; p = share of all units whose ratio of RMSPE after to RMSPE before (not
-    squared) is at least the treated unit's. Its resolution is 1 / (donors + 1). ``inference = "conformal"`` adds the
-    moving-block test over time (residuals of a fit on all periods under the null, all cyclic shifts) and its inversion;
-    both are printed beside the permutation test and decide nothing. ``bound_delta`` adds the range of effects over all
-    weights that fit nearly as well. For several treated units different donors take their places, start by start, each
-    with the other donors as its pool, and their averages are ranked: all ways up to 2,000, else 1,000 drawn (seed 1).
+    donors (never the treated unit) as its pool; p = share of all units whose ratio of RMSPE after to RMSPE before
+    (not squared) is at least the treated unit's. Its resolution is 1 / (donors + 1). ``inference = "conformal"`` adds
+    the moving-block test over time (residuals of a fit on all periods under the null, all cyclic shifts) and its
+    inversion; both are printed beside the permutation test and decide nothing. ``inference = "prediction"`` adds
+    intervals of every treated period and of their mean that hold what weights fitted on few periods and later shocks
+    can do, by simulation (200 draws by the plan's seed) and a bound, each at half of 1 − level; they too decide
+    nothing. ``bound_delta`` adds the range of effects over all weights that fit nearly as well. For several treated
+    units different donors take their places, start by start, each with the other donors as its pool, and their
+    averages are ranked: all ways up to 2,000, else 1,000 drawn (seed 1).
 
 Assumptions
     The treated unit's untreated outcomes lie within reach of the donors' weighted outcomes and follow the same factors;
@@ -36,7 +39,8 @@ Source
     Abadie, Diamond & Hainmueller 2010 (JASA 105), equations 2–3 and section 2.3 (placebos); Abadie, Diamond &
     Hainmueller 2015 (AJPS 59) (RMSPE ratio, in-time placebo, leave-one-out); Doudchenko & Imbens 2016, section 3
     (outcomes only); Abadie & Gardeazabal 2003 (AER 93), appendix B (V); Chernozhukov, Wüthrich & Zhu 2021 (JASA 116);
-    Cavallo, Galiani, Noy & Pantano 2013 (REStat 95), section III (several treated units).
+    Cattaneo, Feng & Titiunik 2021 (JASA 116) (prediction intervals); Cavallo, Galiani, Noy & Pantano 2013 (REStat
+    95), section III (several treated units).
 
 Reference implementation and agreed tolerance
     Proposition 99, outcomes only: exact weights of an independent solution to 1e-8. R Synth 1.1.8 and synthdid 0.0.9
@@ -49,13 +53,19 @@ import math
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.counterfactual._assembly import Baseline, Said, assembled, checked, weights_said
 from evaltool.estimators.counterfactual._bound import bound_evidence, bound_of, bound_said
 from evaltool.estimators.counterfactual._checks import Checks
 from evaltool.estimators.counterfactual._layout import Layout, layout_of, layouts_of
+from evaltool.estimators.counterfactual._prediction import (
+    prediction_evidence,
+    prediction_of,
+    prediction_said,
+    rule_of,
+)
 from evaltool.estimators.counterfactual._predictors import (
     PredictorOptions,
     PredictorTable,
@@ -69,6 +79,7 @@ from evaltool.numerics.fits import Fit, Fitter, fit_from_solution, fit_of
 from evaltool.numerics.frank_wolfe import Schedule, frank_wolfe_weights, measured
 from evaltool.numerics.hull import reach_of
 from evaltool.numerics.inference import Floats, Ints
+from evaltool.numerics.prediction_interval import Shock
 from evaltool.numerics.simplex import simplex_least_squares
 from evaltool.numerics.simplex_control import Windows, fit_control, rmspe_of
 from evaltool.numerics.synthetic_did import STOPS, penalties_of
@@ -88,12 +99,23 @@ class SyntheticControlOptions(PredictorOptions):
 
     solver: Literal["exact", "frank_wolfe"] = "exact"
     """``frank_wolfe`` stops where R synthdid stops, for replication alone."""
+    inference: Literal["placebo", "conformal", "prediction"] = "placebo"  # type: ignore[assignment]
+    """``conformal``: a moving-block test and its interval; ``prediction``: intervals of Cattaneo, Feng & Titiunik."""
+    shocks: Shock = "subgaussian"
+    """How prediction intervals bound a later shock."""
+    draws: int = Field(default=200, ge=100, le=10_000)
+    """Draws of prediction intervals, by the plan's seed."""
+    lags: int | None = Field(default=None, ge=0)
+    """Periods over which prediction intervals let residuals hang together; by the length of the history when absent."""
 
     @model_validator(mode="after")
     def replicates(self) -> Self:
-        """Refuse the replication of outcomes-only weights with predictors, a bound or a conformal test."""
+        """Refuse the replication of outcomes-only weights with predictors, a bound or other inference."""
         if self.solver != "exact" and (self.predictors or self.bound_delta is not None or self.inference != "placebo"):
-            message = 'solver = "frank_wolfe" goes with outcomes alone, and without bound_delta or conformal inference'
+            message = 'solver = "frank_wolfe" goes with outcomes alone, and without bound_delta or other inference'
+            raise ValueError(message)
+        if self.inference == "prediction" and self.predictors:
+            message = 'inference = "prediction" goes with outcomes alone: predictors have no residuals over time'
             raise ValueError(message)
         return self
 
@@ -144,6 +166,10 @@ def estimate(request: EstimationRequest) -> Estimate:
     baseline = Baseline(NAME, layout, fitter, options, conformal=outcomes_only)
     found = checked(request, baseline)
     bound = bound_of(layout, found[0].fit, options.bound_delta)
+    rows = None
+    if options.inference == "prediction":
+        rule = rule_of(request.inference, layout, options.shocks, options.draws, options.lags)
+        rows = prediction_of(request, layout, found[0].fit, rule)
     said: Said = {
         "solver": SOLVERS[options.solver],
         "predictors": "outcomes of every fitted period, equal weight",
@@ -151,8 +177,9 @@ def estimate(request: EstimationRequest) -> Estimate:
         **_reach_said(layout, found[0]),
         **({} if table is None else _predictors_said(options, layout, found[0])),
     }
-    evidence = bound_evidence(layout, bound) | ({} if table is None else _predictors_evidence(table, found[0]))
-    return assembled(request, baseline, found, said=said | bound_said(bound), evidence=evidence)
+    evidence = bound_evidence(layout, bound) | prediction_evidence(rows)
+    evidence |= {} if table is None else _predictors_evidence(table, found[0])
+    return assembled(request, baseline, found, said=said | bound_said(bound) | prediction_said(rows), evidence=evidence)
 
 
 def design_allows_several(request: EstimationRequest) -> bool:

@@ -116,6 +116,20 @@ def interim_without_true_up(reading: Reading) -> Iterable[Finding]:
         yield warning("LINT_INTERIM_WITHOUT_TRUE_UP", "payment.previous", sentence, fix)
 
 
+def haircut_without_baseline(reading: Reading) -> Iterable[Finding]:
+    """LINT_HAIRCUT_SAME_METHOD: the amount hangs on a disagreement, and no other method is compared."""
+    agreed, plan = reading.plan.payment.haircut, reading.plan
+    if agreed is None:
+        return
+    methods = {one.method for one in plan.sensitivity if one.id in agreed.among}
+    if methods <= {None, plan.estimator.method}:
+        sentence = (
+            "[payment.haircut] compares the agreed method with itself under other options, and with no other one."
+        )
+        fix = "Name a [[sensitivity]] with another method under among, or leave the haircut out."
+        yield warning("LINT_HAIRCUT_SAME_METHOD", "payment.haircut.among", sentence, fix)
+
+
 def shock_without_clause(reading: Reading) -> Iterable[Finding]:
     """LINT_SHOCK_WITHOUT_CLAUSE: an event is registered, and nothing says what then applies."""
     for number, shock in enumerate(reading.plan.payment.shock):

@@ -48,6 +48,7 @@ RULES: tuple[Rule, ...] = (
     money.previous_without_path,
     money.clawback_unstated,
     money.interim_without_true_up,
+    money.haircut_without_baseline,
     money.shock_without_clause,
     money.gain_source,
     money.gains_without_paying,

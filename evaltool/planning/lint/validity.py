@@ -22,6 +22,8 @@ GATE_REASONS: dict[str, Reason] = {
     "attrition": "ATTRITION_HIGH",
     "linkage": "LINKAGE_LOW",
     "prefit": "PREFIT_POOR",
+    "break_before": "STRUCTURAL_BREAK",
+    "dress_rehearsal": "PLACEBO_FAIL",
     "placebo_in_space": "PLACEBO_FAIL",
     "leave_one_out": "ONE_DONOR_DECIDES",
     "tie_range": "TIES_DECIDE",

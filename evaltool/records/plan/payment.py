@@ -113,6 +113,19 @@ class Shock(Record):
     """Id of the ``[[governance.clause]]`` that says what then applies."""
 
 
+class Haircut(Record):
+    """``[payment.haircut]``: what is withheld when pre-registered baselines disagree with the one decided on."""
+
+    over: Annotated[Agreed, Field(ge=0)]
+    """Largest difference that is borne, on the estimand's scale."""
+    share: Annotated[Agreed, Field(gt=0, le=1)]
+    """Share of the amount that is withheld beyond it."""
+    among: tuple[Slug, ...] = Field(min_length=1)
+    """Ids of the ``[[sensitivity]]`` that are compared with the figure decided on."""
+    absent: Literal["cut", "ignore"] = "cut"
+    """What one that could not be computed does."""
+
+
 class Payment(Record):
     """``[payment]``: rules, how they are combined, caps, offsets and rounding of the amount."""
 
@@ -126,6 +139,8 @@ class Payment(Record):
     clawback: Literal["none", "agreed"] = "none"
     """``agreed``: what earlier runs paid beyond today's entitlement is to be paid back (CLAWBACK_DUE)."""
     shock: tuple[Shock, ...] = ()
+    haircut: Haircut | None = None
+    """What is withheld when pre-registered baselines disagree with the one decided on."""
     quantum: Annotated[Agreed, Field(ge=SMALLEST, le=LARGEST)] = Decimal("0.01")
     """Smallest unit of the currency that is paid."""
     rounding: Rounding = "half_even"
