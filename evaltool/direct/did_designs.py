@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from evaltool.direct.call import Frame, listed
+from evaltool.direct.call import Frame, listed, only
 from evaltool.direct.did_averages import Averaged
-from evaltool.direct.did_call import Shape, answered
+from evaltool.direct.did_call import GAPS, Balance, Gaps, Shape, answered
 from evaltool.errors import Fault
 from evaltool.estimators.did._result import Distribution
 from evaltool.records.plan.analysis import Option
@@ -27,16 +27,18 @@ def triple(  # noqa: PLR0913 - the direct road: column names and options as keyw
     base_period: Literal["universal", "varying"] = "universal",
     anticipation: int = 0,
     distribution: Distribution = "t",
+    panel: bool = True,
+    gaps: Gaps = "refuse",
     cluster: str | None = None,
     weights: str | None = None,
 ) -> Averaged:
     """Triple differences, two periods or staggered (``did.triple``; Ortiz-Villavicencio & Sant'Anna 2025).
 
     ``first_treated`` is when a unit's group may first receive the intervention, ``eligible`` a column of 1 (this unit
-    may) and 0. Raises UsageError, DataError, RunError.
+    may) and 0. ``panel`` and ``gaps`` as in ``did.group_time``. Raises UsageError, DataError, RunError.
     """
     name = "did.triple"
-    faults: list[Fault] = []
+    faults = only("panel", panel, (True, False), name) + only("gaps", gaps, tuple(GAPS), name)
     stated: dict[str, Option] = {
         "eligible": eligible,
         "covariates": listed("covariates", covariates, name, faults),
@@ -45,10 +47,13 @@ def triple(  # noqa: PLR0913 - the direct road: column names and options as keyw
         "base_period": base_period,
         "anticipation": anticipation,
         "distribution": distribution,
+        "sampling": "panel" if panel else "repeated_cross_sections",
+        "gaps": "refuse" if gaps == "drop_unit" else gaps,
     }
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated, "eligible": eligible}
     names = {**columns, "cluster": cluster, "weights": weights}
-    shape = Shape(design="groups.eligibility", besides=(eligible,))
+    balance: Balance = "keep" if not panel else GAPS.get(gaps, "refuse")
+    shape = Shape(balance=balance, design="groups.eligibility", besides=(eligible,))
     return Averaged.of(answered(name, frame, names, stated, faults, shape))
 
 
