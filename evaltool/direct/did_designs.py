@@ -8,7 +8,6 @@ from typing import Literal
 from evaltool.direct.call import Frame, listed, only
 from evaltool.direct.did_averages import Averaged
 from evaltool.direct.did_call import GAPS, Balance, Gaps, Shape, answered
-from evaltool.errors import Fault
 from evaltool.estimators.did._result import Distribution
 from evaltool.records.plan.analysis import Option
 
@@ -66,18 +65,29 @@ def switching(  # noqa: PLR0913 - the direct road: column names and options as k
     treatment: str,
     effect: Literal["first_switch", "every_switch"] = "first_switch",
     normalised: bool = False,
+    covariates: Sequence[str] = (),
     distribution: Distribution = "t",
+    gaps: Literal["refuse", "drop_unit", "pairs"] = "refuse",
     cluster: str | None = None,
     weights: str | None = None,
 ) -> Averaged:
     """Treatment that can switch on and off (``did.switching``; de Chaisemartin & D'Haultfœuille 2020, 2024).
 
     ``treatment`` is 1 in rows where the unit is treated and 0 elsewhere. Effects by periods since the first switch with
-    placebos before it, or the effect of every switch in its own period. Raises UsageError, DataError, RunError.
+    placebos before it, or the effect of every switch in its own period. ``covariates``: what goes with their changes is
+    taken off (first switch). ``gaps``: refuse, leave the unit out, or difference the units seen in both periods.
+    Raises UsageError, DataError, RunError.
     """
     name = "did.switching"
-    faults: list[Fault] = []
-    stated: dict[str, Option] = {"effect": effect, "normalised": normalised, "distribution": distribution}
+    faults = only("gaps", gaps, ("refuse", "drop_unit", "pairs"), name)
+    stated: dict[str, Option] = {
+        "effect": effect,
+        "normalised": normalised,
+        "distribution": distribution,
+        "covariates": listed("covariates", covariates, name, faults),
+        "gaps": "refuse" if gaps == "drop_unit" else gaps,
+    }
     names = {"outcome": outcome, "unit": unit, "time": time, "treatment": treatment}
     columns = {**names, "cluster": cluster, "weights": weights}
-    return Averaged.of(answered(name, frame, columns, stated, faults, Shape(design="groups.switching")))
+    shape = Shape(balance=GAPS.get(gaps, "refuse"), design="groups.switching")
+    return Averaged.of(answered(name, frame, columns, stated, faults, shape))
