@@ -72,7 +72,7 @@ def _restated(studied: Studied, row: InferenceRow, left_out: LeftOut | None, how
         conventions["inference_weights"] = "webb" if studied.count < WEBB_BELOW else "rademacher"
     if row.se is not None:
         conventions |= _formula(studied, row.method)
-    conventions["distribution"] = f"t, {row.df:g} degrees of freedom" if row.df is not None else DRAWN
+    conventions |= {"distribution": DRAWN if row.df is None else "t", "df": row.df}
     if row.lower is None or row.upper is None or (row.se is None and found.se is None):
         none = {"se": None, "interval": None, "p_value": None, "statistic": None, "df": None}
         bare = (

@@ -22,8 +22,8 @@ from evaltool.numerics.few_treated import Placebos, few_treated_test
 from evaltool.numerics.regression_methods import HeadlineRegression, regression_tests, two_way_test
 from evaltool.numerics.wild_bootstrap import POINTS
 from evaltool.pipeline import plan_refusals
-from evaltool.pipeline.inference import all_rows
-from evaltool.pipeline.inference_primary import with_primary
+from evaltool.pipeline.inference import ORDER, all_rows
+from evaltool.pipeline.inference_primary import DF, DRAWN, FACTOR, FACTOR_ROWS, SE, SE_ROWS, with_primary
 from evaltool.pipeline.studied import Studied
 from evaltool.reading.frames import FrameRoles, panel_from_frame
 from evaltool.records.panel import Panel
@@ -376,3 +376,12 @@ def test_arguments_that_do_not_belong_together(more: dict[str, Any], code: str) 
     with pytest.raises(UsageError) as caught:
         ev.did.cluster_tests(world(), **COLUMNS, **more)
     assert caught.value.codes == (code,)
+
+
+@pytest.mark.parametrize("lang", ["da", "en"])
+def test_every_choice_of_a_primary_is_said(lang: str) -> None:
+    words = all_words(lang)
+    for value in {*SE.values(), *SE_ROWS.values(), *FACTOR.values(), *FACTOR_ROWS.values(), *DF.values(), DRAWN}:
+        assert f"convention_value.{value}" in words, value
+    for name in ORDER:
+        assert f"inference_method.{name}" in words
