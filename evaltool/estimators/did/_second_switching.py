@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 
 from evaltool.estimators.did._layout import panel_of
 from evaltool.records.estimate import SecondOpinion
@@ -27,6 +26,8 @@ def _wide(request: EstimationRequest) -> tuple[pd.DataFrame, pd.DataFrame, pd.Se
 
 def _slope(change: pd.Series[float], switched: pd.Series[bool], weights: pd.Series[float]) -> float:
     """Coefficient on having switched in a weighted regression of the change."""
+    import statsmodels.api as sm  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
     x = np.column_stack([np.ones(len(change)), switched.to_numpy(dtype=float)])
     return float(sm.WLS(change.to_numpy(), x, weights=weights.to_numpy()).fit().params[1])
 
@@ -35,6 +36,8 @@ def _slopes_off(
     frame: pd.DataFrame, y: pd.DataFrame, start: pd.Series[float], was: pd.Series[float], names: tuple[str, ...]
 ) -> pd.DataFrame:
     """Outcomes less slopes on covariates, from statsmodels on changes of rows before the first switch."""
+    import statsmodels.api as sm  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
     wide = {name: frame.pivot_table(index="unit", columns="period", values=f"x.{name}").loc[y.index] for name in names}
     w = frame.drop_duplicates("unit").set_index("unit")["weight"]
     left = y.copy()
