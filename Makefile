@@ -47,6 +47,7 @@ bench: $(VENV)/.dev ## time the methods beside other packages, on this machine
 
 simulate: $(VENV)/.dev ## coverage of nominal 95 % intervals by simulation, printed as a table (about ten minutes)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/run.py --samples $(SAMPLES) --jobs $(JOBS)
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/more_did.py --samples 400 --jobs $(JOBS)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/baselines.py --samples 400
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/donors.py
 

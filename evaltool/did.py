@@ -12,7 +12,7 @@ from typing import Literal
 
 from evaltool.direct.call import Frame, column_names, listed, only
 from evaltool.direct.did_averages import Averaged, GroupTime
-from evaltool.direct.did_call import Balance, answered
+from evaltool.direct.did_call import GAPS, Balance, answered
 from evaltool.direct.did_checks import bacon, bands, cluster_tests, honest, pretrend
 from evaltool.direct.did_designs import switching, triple
 from evaltool.direct.published_path import published
@@ -47,7 +47,6 @@ __all__ = [
 
 FIXEST = SmallSample()
 """The small-sample choices of R fixest: (n − 1)/(n − K), nested effects not counted, G/(G − 1), t with G − 1."""
-GAPS: dict[str, Balance] = {"refuse": "refuse", "drop_unit": "drop_unit", "pairs": "keep", "rows": "keep"}
 
 
 def two_by_two(  # noqa: PLR0913 - the direct road: column names and options as keywords

@@ -1,7 +1,7 @@
 """One effect under every cluster method on the direct road: rows of ``numerics.cluster_methods`` in words.
 
 The effect is that of one common start: the mean from the start on less the last period before it, of the treated less
-that of the others, by unit weights.
+that of the others, by unit weights; or the headline of a regression on units and periods, whose starts may differ.
 """
 
 from __future__ import annotations
@@ -9,19 +9,26 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from evaltool import registry
 from evaltool.errors import Fault, Place, RunError
-from evaltool.numerics.cluster_methods import Changes, ClusterTest, Name, Why, cluster_tests
+from evaltool.numerics.cluster_methods import Changes, ClusterTest, Name, Why, cluster_tests, t_test
 from evaltool.numerics.distinct import distinct
+from evaltool.numerics.few_clusters import cluster_sizes
 from evaltool.numerics.few_treated import FEWEST
 from evaltool.numerics.inference import SMALLEST_LEVEL
+from evaltool.numerics.regression_methods import regression_tests, two_way_test
+from evaltool.records.estimate import Estimate
 from evaltool.records.panel import Panel
+from evaltool.records.plugins import EstimationRequest
 
 COLUMNS = ("method", "effect", "se", "df", "p_value", "lower", "upper", "note")
 NAMES: dict[Name, str] = {
+    "hc1": "HC1, rows as independent",
     "cr1": "CR1, (n-1)/(n-K) G/(G-1), t(G-1)",
     "cr2": "CR2, Bell-McCaffrey df",
     "cr2_ik": "CR2, Imbens-Kolesar df",
     "cr3": "CR3 (jackknife), t(G-1)",
+    "two_way": "two-way clusters, t(smaller G-1)",
     "wild_bootstrap": "wild cluster bootstrap",
     "randomisation": "randomisation of clusters",
     "conley_taber": "Conley-Taber",
@@ -35,6 +42,8 @@ WHY: dict[Why, str] = {
     "treated_in_part": "some clusters are treated in part",
     "few_compared": f"fewer than {FEWEST} comparison clusters",
     "alike": "all untreated groups change alike: their spread says nothing",
+    "covariates": "it compares paths of clusters, and covariates differ within them",
+    "unbalanced": "units lack periods",
 }
 
 
@@ -79,7 +88,7 @@ def drawing_faults(seed: object, level: object, call: str) -> list[Fault]:
 def cluster_tests_of(found: tuple[Changes, int], *, seed: int, level: float) -> pd.DataFrame:
     """One row per method. ``attrs`` has the numbers the choice between them should rest on. Raises RunError."""
     data, left_out = found
-    rows = [_row(test) for test in cluster_tests(data, seed=seed, level=level)]
+    rows = [_row(test, once=True) for test in cluster_tests(data, seed=seed, level=level)]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     design = data.design()
     frame.attrs = {
@@ -95,8 +104,35 @@ def cluster_tests_of(found: tuple[Changes, int], *, seed: int, level: float) -> 
     return frame
 
 
+def regression_tests_of(request: EstimationRequest, estimate: Estimate, *, seed: int, level: float) -> pd.DataFrame:
+    """The headline of a regression on units and periods under every cluster method. Raises RunError."""
+    made = registry.estimator(estimate.method).regression
+    data, att = None if made is None else made(request), estimate.att
+    if data is None:
+        message = f"{estimate.method} is no regression on units and periods"
+        raise ValueError(message)
+    own = ClusterTest("cr1", att, why="no_variation" if estimate.absent == "NO_VARIATION" else "one_cluster_decides")
+    if estimate.se is not None:
+        own = t_test("cr1", att, estimate.se, estimate.df, level)
+    rows = [own, two_way_test(data, att, level), *regression_tests(data, seed=seed, level=level)]
+    frame = pd.DataFrame([_row(test) for test in rows], columns=list(COLUMNS))
+    weights = data.effects.weights / np.bincount(data.effects.unit)[data.effects.unit]
+    design = cluster_sizes(data.clusters, weights, np.isfinite(data.start))
+    frame.attrs = {
+        "level": level,
+        "seed": seed,
+        "clusters": int(data.clusters.max()) + 1,
+        "treated_clusters": design.treated,
+        "comparison_clusters": design.comparison,
+        "largest_share": design.largest_share,
+        "effective_clusters": design.effective,
+        "estimand": estimate.estimand,
+    }
+    return frame
+
+
 def _row(
-    test: ClusterTest,
+    test: ClusterTest, *, once: bool = False
 ) -> tuple[str, float | None, float | None, float | None, float | None, float | None, float | None, str]:
     """A test as a row, with how it was found or why it cannot be used."""
     name = f"{NAMES[test.name]}, {test.variant}" if test.name == "wild_bootstrap" else NAMES[test.name]
@@ -104,7 +140,7 @@ def _row(
     if test.draws is not None:
         note = f"all {test.draws} enumerated" if test.enumerated else f"{test.draws} drawn"
         head = {"randomisation": f"{test.variant} statistic, ", "wild_bootstrap": ""}
-        note = head.get(test.name, "clusters counted once, ") + note
+        note = head.get(test.name, "clusters counted once, " if once else "") + note
     return name, test.effect, test.se, test.df, test.p_value, test.lower, test.upper, note
 
 
@@ -114,7 +150,7 @@ def _several(starts: tuple[str, ...]) -> RunError:
         Fault(
             code="RUN_SEVERAL_STARTS",
             cause=f"Units start in {len(starts)} different periods ({', '.join(starts)}).",
-            fix="Give the units of one cohort and those that never start.",
+            fix='Give the units of one cohort and those that never start, or method="sun_abraham".',
             place=Place(key="did.cluster_tests.first_treated"),
         )
     )

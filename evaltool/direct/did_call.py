@@ -11,6 +11,9 @@ from evaltool.reading.frames import FrameRoles
 from evaltool.records.plan.analysis import Option
 
 Balance = Literal["refuse", "drop_unit", "keep"]
+Gaps = Literal["refuse", "drop_unit", "pairs", "rows"]
+GAPS: dict[str, Balance] = {"refuse": "refuse", "drop_unit": "drop_unit", "pairs": "keep", "rows": "keep"}
+"""What the data's rule for units that lack a period is, by the method's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,17 @@ from typing import Literal
 
 import pandas as pd
 
-from evaltool.direct.call import Frame, column_names, only, outcome_id, panel_of
-from evaltool.direct.cluster_tests import changes_of, cluster_tests_of, drawing_faults
+from evaltool.direct.call import Frame, column_names, listed, only, outcome_id, panel_of
+from evaltool.direct.cluster_tests import changes_of, cluster_tests_of, drawing_faults, regression_tests_of
 from evaltool.direct.decomposition import Decomposition, decomposition
+from evaltool.direct.did_call import Balance, answered
 from evaltool.direct.pretrend import PreTrend, bands_of, pretrend_of
 from evaltool.direct.sensitivity import Asked, Honest, sensitivity_of
 from evaltool.errors import UsageError
 from evaltool.reading.frames import FrameRoles
 from evaltool.records.estimate import Estimate
+
+METHODS = ("two_by_two", "twfe", "event_study", "sun_abraham", "extended_twfe")
 
 
 def bacon(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -91,25 +94,38 @@ def cluster_tests(  # noqa: PLR0913 - the direct road: column names and options 
     unit: str,
     time: str,
     first_treated: str,
+    method: Literal["two_by_two", "twfe", "event_study", "sun_abraham", "extended_twfe"] = "two_by_two",
+    covariates: Sequence[str] = (),
+    balance: Balance = "refuse",
     cluster: str | None = None,
     weights: str | None = None,
     seed: int = 1,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """One effect with one common start under every cluster method, side by side.
+    """One effect under every cluster method, side by side: of one common start, or the headline of a regression.
 
     One row each for CR1, CR2 with two kinds of degrees of freedom, CR3, the restricted wild cluster bootstrap,
-    randomisation of clusters, Conley & Taber and Ferman & Pinto: effect, se, df, p_value, lower, upper, and a note that
+    randomisation of clusters (one start), two-way clusters and HC1 (regressions), Conley & Taber and Ferman & Pinto:
+    effect, se, df, p_value, lower, upper, and a note that
     says how it was found or why it cannot be used. Infinite ends mean that nothing on that side can be rejected.
     ``attrs`` has the number of treated and compared clusters, the largest share of one and the effective number; which
-    method is the primary one belongs in a plan, before outcomes are known. Raises UsageError, DataError, RunError.
+    method is the primary one belongs in a plan, before outcomes are known. ``method`` other than ``two_by_two`` takes
+    starts that differ, ``covariates`` and gaps by ``balance``. Raises UsageError, DataError, RunError.
     """
     name = "did.cluster_tests"
     columns = {"outcome": outcome, "unit": unit, "time": time, "first_treated": first_treated}
     faults = column_names({**columns, "cluster": cluster, "weights": weights}, name, optional=("cluster", "weights"))
     faults += drawing_faults(seed, level, name)
+    faults += only("method", method, METHODS, name)
+    stated = listed("covariates", covariates, name, faults)
+    if method == "two_by_two":
+        faults += [*only("covariates", stated, ((),), name), *only("balance", balance, ("refuse",), name)]
     if faults:
         raise UsageError(faults)
+    if method != "two_by_two":
+        named = {**columns, "cluster": cluster, "weights": weights}
+        answer = answered(f"did.{method}", frame, named, {"covariates": stated}, faults, balance)
+        return regression_tests_of(answer.request, answer.estimate, seed=seed, level=level)
     roles = FrameRoles(
         unit=unit, time=time, outcome=outcome, first_treated=first_treated, cluster=cluster, weight=weights
     )

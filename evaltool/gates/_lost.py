@@ -13,7 +13,14 @@ Arm = Literal["treated", "comparison", "unknown"]
 ARMS: tuple[Arm, ...] = ("treated", "comparison", "unknown")
 BY_DESIGN = frozenset(
     {
-        *("always_treated", "outside_periods", "no_comparison", "single_unit_cohort", "no_base_period"),
+        *(
+            "always_treated",
+            "outside_periods",
+            "no_comparison",
+            "single_unit_cohort",
+            "no_base_period",
+            "no_first_period",
+        ),
         *("outside_support", "unmatched", "excluded_donor", "not_treated"),
     }
 )

@@ -32,9 +32,19 @@ from evaltool.numerics.randomisation import Assignments, ClusterSums, randomisat
 from evaltool.numerics.regression import Regressors
 from evaltool.numerics.wild_bootstrap import WildDraws, wild_cluster_test
 
-Name = Literal["hc1", "cr1", "cr2", "cr2_ik", "cr3", "wild_bootstrap", "randomisation", "conley_taber", "ferman_pinto"]
+Name = Literal[
+    "hc1", "cr1", "cr2", "cr2_ik", "cr3", "two_way", "wild_bootstrap", "randomisation", "conley_taber", "ferman_pinto"
+]
 Why = Literal[
-    "no_variation", "saturated", "one_cluster_decides", "nothing_to_test", "treated_in_part", "few_compared", "alike"
+    "no_variation",
+    "saturated",
+    "one_cluster_decides",
+    "nothing_to_test",
+    "treated_in_part",
+    "few_compared",
+    "alike",
+    "covariates",
+    "unbalanced",
 ]
 WEBB_BELOW = 12
 """Below this many clusters ±1 leaves too few different samples (MacKinnon & Webb 2018)."""
@@ -127,8 +137,12 @@ def _analytic(fit: LeastSquares, data: Changes, level: float) -> list[ClusterTes
 
 
 def _t(name: Name, effect: float, found: ClusterCovariance, df: float | None, level: float) -> ClusterTest:
-    """A t test."""
-    se = math.sqrt(float(found.covariance[1, 1]))
+    """A t test of the second coefficient."""
+    return t_test(name, effect, math.sqrt(float(found.covariance[1, 1])), df, level)
+
+
+def t_test(name: Name, effect: float, se: float, df: float | None, level: float) -> ClusterTest:
+    """A t test, or a normal one without degrees of freedom."""
     test = infer(effect, se, InferenceRule(level=level, df=df))
     return ClusterTest(name, effect, se, df, test.p_value, test.lower, test.upper)
 

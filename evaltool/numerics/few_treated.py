@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaltool.numerics.inference import Floats
+from evaltool.numerics.inference import Floats, Ints
 
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 TIED = 1e-9
@@ -78,15 +78,46 @@ def few_treated_test(
     constant, by_size = _variance(shocks, None if sizes is None else sizes[others])
     ones = np.ones(changes.shape[0]) if sizes is None else sizes
     spread = np.sqrt(constant + by_size / ones)
-    draws, enumerated = _combinations(shocks / spread[others], spread[treated], plan)
+    scaled, own = shocks / spread[others], spread[treated]
+    picks, enumerated = _picks(own.shape[0], scaled.shape[0], plan)
+    draws = (scaled[picks] @ own) / own.shape[0]
+    p_value, half = _verdict(effect, draws, level)
+    return FewTreated(
+        effect, p_value, effect - half, effect + half, level, constant, by_size, draws.shape[0], enumerated
+    )
+
+
+def few_paths_test(
+    effect: float, shocks: Floats, sizes: tuple[Floats | None, Floats | None], plan: Placebos, *, level: float
+) -> FewTreated:
+    """The same for starts that differ: ``shocks`` (N₁, N₀) of each untreated group on each treated one's own path.
+
+    The error of the effect is a sum over the treated groups of one shock each. ``sizes`` of the treated (N₁,) and the
+    untreated (N₀,) scale shocks (Ferman & Pinto); None leaves them as they are (Conley & Taber). ``constant`` and
+    ``by_size`` are those of the first treated group.
+    """
+    own, others = sizes
+    variances = [_variance(row, others) for row in shocks]
+    scaled = shocks
+    if own is not None and others is not None:
+        ratio = [_ratio(found, m, others) for found, m in zip(variances, own, strict=True)]
+        scaled = shocks * np.sqrt(np.array(ratio))
+    picks, enumerated = _picks(shocks.shape[0], shocks.shape[1], plan)
+    draws = np.sum(scaled[np.arange(shocks.shape[0]), picks], axis=1)
+    p_value, half = _verdict(effect, draws, level)
+    constant, by_size = variances[0]
+    return FewTreated(
+        effect, p_value, effect - half, effect + half, level, constant, by_size, draws.shape[0], enumerated
+    )
+
+
+def _verdict(effect: float, draws: Floats, level: float) -> tuple[float, float]:
+    """The p-value of no effect, the effect counted among the draws, and half the width of the interval."""
     sorted_draws = np.sort(np.abs(draws))
     total = draws.shape[0] + 1
     p_value = (1 + int(np.count_nonzero(sorted_draws >= abs(effect) * (1.0 - TIED)))) / total
     allowed = math.floor((1.0 - level) * total + TIED) - 1
-    half = math.inf if allowed < 0 else float(sorted_draws[draws.shape[0] - 1 - allowed])
-    return FewTreated(
-        effect, p_value, effect - half, effect + half, level, constant, by_size, draws.shape[0], enumerated
-    )
+    return p_value, math.inf if allowed < 0 else float(sorted_draws[draws.shape[0] - 1 - allowed])
 
 
 def _variance(shocks: Floats, sizes: Floats | None) -> tuple[float, float]:
@@ -106,12 +137,16 @@ def _variance(shocks: Floats, sizes: Floats | None) -> tuple[float, float]:
     return constant, slope
 
 
-def _combinations(scaled: Floats, spread: Floats, plan: Placebos) -> tuple[Floats, bool]:
-    """(draws,) means over the treated groups of a shock each, on that group's own scale."""
-    treated, others = spread.shape[0], scaled.shape[0]
+def _ratio(variance: tuple[float, float], size: float, others: Floats) -> Floats:
+    """(N₀,) variance at a size over that at the others' sizes; ones where nothing varies."""
+    constant, by_size = variance
+    below = constant + by_size / others
+    return (constant + by_size / size) / below if bool(np.all(below > 0.0)) else np.ones(others.shape[0])
+
+
+def _picks(treated: int, others: int, plan: Placebos) -> tuple[Ints, bool]:
+    """(draws, treated) an untreated group for each treated one, and whether these are all combinations."""
     enumerated = others**treated <= plan.most
     if enumerated:
-        picks = np.array(list(itertools.product(range(others), repeat=treated)))
-    else:
-        picks = np.random.default_rng(plan.seed).integers(0, others, size=(plan.most, treated))
-    return (scaled[picks] @ spread) / treated, enumerated
+        return np.array(list(itertools.product(range(others), repeat=treated)), dtype=np.int64), True
+    return np.random.default_rng(plan.seed).integers(0, others, size=(plan.most, treated)), False

@@ -14,6 +14,7 @@ import numpy as np
 
 from evaltool.numerics.group_time import NEVER, Cell, Layout, reference_cell, two_period_cell
 from evaltool.numerics.inference import Floats, Ints
+from evaltool.numerics.switching_covariates import adjustment
 from evaltool.numerics.uneven_cells import Bools
 
 
@@ -27,6 +28,36 @@ class Paths:
     layout: Layout
     treatment: Bools
     order: Ints
+    seen: Bools
+    """(cohorts, periods) whether a cohort's units were seen, where it is one of whole paths; else all true."""
+
+
+def known_switches(outcome: Floats, treatment: Floats) -> tuple[Floats, Bools, int]:
+    """Outcomes, treatment, and how many first switches have an unknown period, where rows (NaN) are missing.
+
+    A unit that was seen with its first treatment before and after a gap is taken to have kept it. One that came out of
+    a gap with another has switched at an unknown time: it is one that has not, up to the gap, and its later outcomes
+    are not used.
+    """
+    seen = np.isfinite(treatment)
+    changed = seen & (treatment != treatment[:, :1])
+    whole = np.where(changed, treatment, treatment[:, :1]) == 1.0
+    first = first_change(whole)
+    switching = np.flatnonzero(first < seen.shape[1])
+    unknown = switching[~seen[switching, first[switching] - 1]]
+    kept = outcome.copy()
+    for i in unknown.tolist():
+        last = int(np.flatnonzero(seen[i, : first[i]])[-1])
+        kept[i, last + 1 :] = np.nan
+        whole[i] = whole[i, 0]
+    return kept, whole, int(unknown.shape[0])
+
+
+def _filled(treatment: Bools, seen: Bools) -> Bools:
+    """Treatment (units, periods), where not ``seen`` as it was before."""
+    place = np.where(seen, np.arange(seen.shape[1])[None, :], 0)
+    found: Bools = np.take_along_axis(treatment, np.maximum.accumulate(place, axis=1), axis=1)
+    return found
 
 
 def first_change(treatment: Bools) -> Ints:
@@ -44,16 +75,22 @@ def by_first_switch(layout: Layout, treatment: Bools) -> Paths:
     """Cohorts by first change and first treatment. ``layout`` holds all units in one cohort."""
     first = first_change(treatment)
     keys, code = np.unique(np.column_stack([first, treatment[:, 0]]), axis=0, return_inverse=True)
-    return _sorted(layout, code.ravel(), _starts(keys[:, 0], layout.periods), keys[:, 1:] == 1)
+    was = keys[:, 1:] == 1
+    return _sorted(layout, code.ravel(), _starts(keys[:, 0], layout.periods), was, np.ones_like(was))
 
 
-def by_path(layout: Layout, treatment: Bools) -> Paths:
-    """Cohorts by the whole path of treatment. ``layout`` holds all units in one cohort."""
-    keys, code = np.unique(treatment, axis=0, return_inverse=True)
-    return _sorted(layout, code.ravel(), _starts(first_change(keys), layout.periods), keys)
+def by_path(layout: Layout, treatment: Floats) -> Paths:
+    """Cohorts by the whole path of treatment, NaN where not seen. ``layout`` holds all units in one cohort."""
+    seen = np.isfinite(treatment)
+    keys, code = np.unique(np.column_stack([treatment == 1.0, seen]), axis=0, return_inverse=True)
+    on, there = np.split(keys, 2, axis=1)
+    opening = np.argmax(there, axis=1)
+    from_first = np.where(np.arange(on.shape[1])[None, :] < opening[:, None], on[np.arange(len(on)), opening, None], on)
+    kept = there | (np.arange(on.shape[1])[None, :] < opening[:, None])
+    return _sorted(layout, code.ravel(), _starts(first_change(_filled(from_first, kept)), layout.periods), on, there)
 
 
-def _sorted(layout: Layout, code: Ints, starts: tuple[float, ...], treatment: Bools) -> Paths:
+def _sorted(layout: Layout, code: Ints, starts: tuple[float, ...], treatment: Bools, seen: Bools) -> Paths:
     """The layout with cohorts by ``code`` (units,)."""
     order = np.argsort(code, kind="stable").astype(np.int64)
     sizes = np.bincount(code, minlength=len(starts))
@@ -63,8 +100,10 @@ def _sorted(layout: Layout, code: Ints, starts: tuple[float, ...], treatment: Bo
         weights=layout.weights[order],
         starts=starts,
         offsets=(0, *(int(c) for c in np.cumsum(sizes))),
+        covariates=None if layout.covariates is None else layout.covariates[order],
+        ids=None if layout.ids is None else layout.ids[order],
     )
-    return Paths(sorted_layout, treatment, order)
+    return Paths(sorted_layout, treatment, order, seen)
 
 
 def _signed(cell: Cell | None, *, leaves: bool) -> tuple[Cell, ...]:
@@ -80,9 +119,11 @@ def first_switch_cells(paths: Paths, labels: tuple[str, ...]) -> tuple[Cell, ...
     The effect ℓ periods after the base compares with units of the same first treatment whose own first switch comes
     later than that; the placebo ℓ periods before the base compares with the same units.
     """
-    layout, cells = paths.layout, []
+    layout, cells = replace(paths.layout, covariates=None, names=()), []
     size = len(layout.periods)
     first = [layout.periods.index(int(g)) if g != NEVER else size for g in layout.starts]
+    named = paths.layout.covariates is not None
+    less = adjustment(paths.layout, np.array(first), paths.treatment[:, 0], labels) if named else None
     for cohort, at in enumerate(first):
         if at == size:
             continue
@@ -97,7 +138,8 @@ def first_switch_cells(paths: Paths, labels: tuple[str, ...]) -> tuple[Cell, ...
                 cells.append(reference_cell(layout, cohort, base))
             elif comparison and until < size:
                 found = two_period_cell(layout, (cohort, period, base), comparison, "reg", where)
-                cells += _signed(found, leaves=leaves)
+                adjusted = found if found is None or less is None else less.of(found, where)
+                cells += _signed(adjusted, leaves=leaves)
     treated = {cell.cohort for cell in cells if cell.period > cell.base}
     return tuple(cell for cell in cells if cell.cohort in treated)
 
@@ -121,12 +163,12 @@ def every_switch_cells(paths: Paths, labels: tuple[str, ...]) -> tuple[tuple[Cel
     The placebo −ℓ of a switch in t is the change from t − ℓ − 1 to t − ℓ of units whose treatment did not change in
     between and before t, against units whose treatment did not change up to t.
     """
-    layout, d = paths.layout, paths.treatment
+    layout, d, seen = paths.layout, paths.treatment, paths.seen
     found: list[tuple[Cell, int]] = []
     for t in range(1, len(layout.periods)):
         for lag in range(t):
             since = t - lag - 1
-            steady = np.all(d[:, since:t] == d[:, since : since + 1], axis=1)
+            steady = np.all((d[:, since:t] == d[:, since : since + 1]) & seen[:, since:t], axis=1) & seen[:, t]
             stays = steady & (d[:, t] == d[:, t - 1])
             for cohort in np.flatnonzero(steady & ~stays).tolist():
                 leaves = bool(d[cohort, t - 1])

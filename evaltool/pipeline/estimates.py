@@ -113,7 +113,16 @@ def studied(plan: EvaluationPlan, panel: Panel, method: Method, design: Design, 
         again = build_design(plan, other, method)
         return estimated(method, request_for(plan, other, method, again, estimate.key))
 
-    return Studied(plan=plan, panel=panel, design=design, estimate=estimate, refit=refit)
+    regression = method.estimator.regression
+    request = request_for(plan, panel, method, design, estimate.key)
+    return Studied(
+        plan=plan,
+        panel=panel,
+        design=design,
+        estimate=estimate,
+        refit=refit,
+        regressed=None if regression is None else lambda: regression(request),
+    )
 
 
 def estimate_keys(plan: EvaluationPlan) -> tuple[EstimateKey, ...]:

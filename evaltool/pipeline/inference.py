@@ -1,7 +1,8 @@
 """The headline under every method of inference, and which of them the plan named before outcomes were known.
 
-What each method needs is looked at, not assumed: changes of one common start reproduce the estimate or its regression
-methods are not offered; sums by cohort reproduce it or starts are not permuted. A status says how far a method is known
+What each method needs is looked at, not assumed: changes of one common start reproduce the estimate, or it is an
+average of coefficients of one regression on units and periods, else regression methods are not offered; sums by cohort
+reproduce it or starts are not permuted. A status says how far a method is known
 to hold, from the simulations in docs/METHODS.md.
 """
 
@@ -14,9 +15,9 @@ import numpy as np
 
 from evaltool.errors import EvaltoolError
 from evaltool.numerics.cluster_methods import ClusterTest, cluster_tests, hc1_test
-from evaltool.numerics.distinct import distinct
 from evaltool.numerics.inference import Floats, InferenceRule, infer, influence_se, influence_sums
 from evaltool.numerics.multiplier_bootstrap import Drawing, simultaneous_band
+from evaltool.numerics.regression_methods import regression_tests, two_way_test
 from evaltool.numerics.relabelled import effects, randomisation, without_each
 from evaltool.pipeline.studied import Studied
 from evaltool.records.estimate import Estimate
@@ -96,7 +97,7 @@ def _rows(studied: Studied, left_out: LeftOut | None) -> list[InferenceRow]:
     """The rows in the order they are made."""
     facts = studied.facts
     rows = [_own(studied)]
-    tests = {} if facts is None or studied.changes is None else _regression_tests(studied)
+    tests = {} if facts is None else {**_tests_on_rows(studied), **_tests_on_changes(studied)}
     for name in ORDER[1:]:
         if facts is None:
             rows.append(_not(name, "no_arms"))
@@ -105,18 +106,17 @@ def _rows(studied: Studied, left_out: LeftOut | None) -> list[InferenceRow]:
         elif name in {"cr1", "cr3", "multiplier_bootstrap", "randomisation"}:
             rows.append(_general(studied, name, facts, left_out))
         else:
-            rows.append(_not(name, _why_no_changes(studied)))
+            rows.append(_not(name, _why_no_regression(studied, name)))
     return rows
 
 
-def _why_no_changes(studied: Studied) -> str:
-    """Why the regression methods are not offered."""
-    if studied.outcomes is None:
-        return "unbalanced"
-    if studied.changes is not None:
-        return "many_clusters" if studied.count > MOST_CLUSTERS else "too_few_units"
-    several = distinct(studied.starts[np.isfinite(studied.starts)]).shape[0] != 1
-    return "several_starts" if several else "not_a_difference"
+def _why_no_regression(studied: Studied, name: InferenceMethod) -> str:
+    """Why a regression method is not offered."""
+    if studied.regression is None and (name == "two_way" or studied.changes is None):
+        return "not_a_regression"
+    if studied.count > MOST_CLUSTERS:
+        return "many_clusters"
+    return "too_few_units" if studied.changes is not None else "many_rows"
 
 
 def rule_of(studied: Studied, df: float | None) -> InferenceRule:
@@ -144,14 +144,24 @@ def _own(studied: Studied) -> InferenceRow:
     return row if studied.facts is None else _judged(row, *_cr1_status(studied.facts))
 
 
-def _regression_tests(studied: Studied) -> dict[InferenceMethod, ClusterTest]:
-    """Every method for the difference of mean changes."""
-    data = studied.changes
-    if data is None:  # pragma: no cover - asked for only with changes
+def _tests_on_rows(studied: Studied) -> dict[InferenceMethod, ClusterTest]:
+    """Every method for an average of coefficients of a regression on units and periods."""
+    data = studied.regression
+    if data is None:
         return {}
     level, seed = float(studied.plan.inference.level), studied.plan.inference.seed
-    if data.change.shape[0] < SMALLEST:
+    found: dict[InferenceMethod, ClusterTest] = {"two_way": two_way_test(data, studied.estimate.att, level)}
+    if studied.changes is None and studied.count <= MOST_CLUSTERS and data.small_enough:
+        found |= {test.name: test for test in regression_tests(data, seed=seed, level=level)}
+    return found
+
+
+def _tests_on_changes(studied: Studied) -> dict[InferenceMethod, ClusterTest]:
+    """Every method for the difference of mean changes."""
+    data = studied.changes
+    if data is None or data.change.shape[0] < SMALLEST:
         return {}
+    level, seed = float(studied.plan.inference.level), studied.plan.inference.seed
     found: dict[InferenceMethod, ClusterTest] = {"hc1": hc1_test(data, level)}
     if studied.count <= MOST_CLUSTERS:
         found |= {test.name: test for test in cluster_tests(data, seed=seed, level=level)}
@@ -278,7 +288,10 @@ def _status(name: InferenceMethod, facts: ClusterFacts, studied: Studied) -> tup
     """How far a method is known to hold with so many clusters: the first line that is true."""
     smaller, few = min(facts.treated, facts.comparison), name in {"conley_taber", "ferman_pinto"}
     told: tuple[tuple[bool, Status, str], ...] = (
+        (name == "hc1" and studied.changes is None, "unusable", "ignores_time"),
         (name == "hc1" and facts.clusters < len(studied.units), "unusable", "ignores_clusters"),
+        (name == "two_way" and smaller < FEW, "unusable", "too_few_clusters"),
+        (name == "two_way" and min(smaller, len(studied.periods)) < ENOUGH, "doubtful", "few_periods"),
         (few and facts.treated >= FEW_GROUPS, "doubtful", "many_treated"),
         (few, "doubtful", "equal_spread"),
         (name == "wild_bootstrap" and smaller == 1, "unusable", "never_rejects"),
@@ -286,9 +299,10 @@ def _status(name: InferenceMethod, facts: ClusterFacts, studied: Studied) -> tup
         (name == "cr3" and smaller < ENOUGH, "doubtful", "few_clusters"),
         (name == "randomisation" and smaller < ENOUGH, "doubtful", "clusters_alike"),
     )
-    if name in {"hc1", "cr1", "multiplier_bootstrap"} and not told[0][0]:
-        return _cr1_status(facts)
-    return next(((status, why) for true, status, why in told if true), ("usable", None))
+    found = next(((status, why) for true, status, why in told if true), None)
+    if found is not None:
+        return found
+    return _cr1_status(facts) if name in {"hc1", "cr1", "two_way", "multiplier_bootstrap"} else ("usable", None)
 
 
 def _cr1_status(facts: ClusterFacts) -> tuple[Status, str | None]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evaltool.errors import Fault, Place, RunError
+from evaltool.numerics.cluster_methods import WEBB_BELOW
 from evaltool.numerics.inference import infer
 from evaltool.numerics.relabelled import effects, without_each
 from evaltool.pipeline.inference import all_rows, chosen, jackknife_se, leave_out_clusters, rule_of
 from evaltool.pipeline.studied import Studied
 from evaltool.records.estimate import Estimate, Interval, Relative
 from evaltool.records.examination import InferenceRow, LeftOut
+from evaltool.records.plan.analysis import InferenceMethod
 
 SE = {
     "hc1": "HC1 of the units' changes",
@@ -26,6 +28,17 @@ SE = {
     "wild_bootstrap": "CR1 of the units' changes",
     "multiplier_bootstrap": "cluster sums of influence values",
 }
+SE_ROWS = {
+    "hc1": "HC1 of the regression's rows",
+    "cr2": "CR2 of the regression, effects of units taken out",
+    "cr2_ik": "CR2 of the regression, effects of units taken out",
+    "cr3": "CR3 of the regression, jackknife over clusters",
+    "two_way": "two-way clusters and periods: sum of both sandwiches less that of their intersection",
+    "wild_bootstrap": "CR1 of the regression, effects of units taken out",
+}
+"""The same where the headline is an average of a regression's coefficients and no difference of changes."""
+DF = {"cr2": "Bell-McCaffrey", "cr2_ik": "Imbens-Kolesar", "cr1": "G - 1", "cr3": "G - 1", "two_way": "smaller G - 1"}
+FACTOR_ROWS = {"hc1": "n/(n - K)", "two_way": "(n - 1)/(n - K), smaller G/(G - 1)"}
 FACTOR = {"cr1": "G/(G - 1)", "cr3": "(G - 1)/G", "hc1": "n/(n - 2)", "wild_bootstrap": "G/(G - 1)"}
 DRAWN = "that of the draws"
 
@@ -41,7 +54,8 @@ def with_primary(studied: Studied) -> Estimate:
     name, how = chosen(studied)
     if name == "own":
         return studied.estimate
-    left_out = leave_out_clusters(studied) if name == "cr3" and studied.changes is None else None
+    refitted = name == "cr3" and studied.changes is None and (studied.regression is None or studied.pieces is not None)
+    left_out = leave_out_clusters(studied) if refitted else None
     row = next(row for row in all_rows(studied, left_out) if row.method == name)
     if row.status == "not_offered":
         raise _not_offered(name, row.reason or "", how)
@@ -54,9 +68,11 @@ def _restated(studied: Studied, row: InferenceRow, left_out: LeftOut | None, how
     conventions = {**found.conventions, "inference": row.method, "inference_named_by": how}
     if row.draws is not None:
         conventions |= {"inference_draws": row.draws, "inference_enumerated": row.enumerated}
+    if row.method == "wild_bootstrap":
+        conventions["inference_weights"] = "webb" if studied.count < WEBB_BELOW else "rademacher"
     if row.se is not None:
-        conventions |= {"se": SE[row.method], "small_sample_factor": FACTOR.get(row.method, "none")}
-    conventions["distribution"] = f"t, {row.df:g} degrees of freedom" if row.df is not None else DRAWN
+        conventions |= _formula(studied, row.method)
+    conventions |= {"distribution": DRAWN if row.df is None else "t", "df": row.df}
     if row.lower is None or row.upper is None or (row.se is None and found.se is None):
         none = {"se": None, "interval": None, "p_value": None, "statistic": None, "df": None}
         bare = (
@@ -84,6 +100,18 @@ def _restated(studied: Studied, row: InferenceRow, left_out: LeftOut | None, how
         "conventions": conventions,
     }
     return _checked(found, changed)
+
+
+def _formula(studied: Studied, method: InferenceMethod) -> dict[str, str]:
+    """Formula, factor and degrees of freedom of a standard error, and what the clusters are."""
+    on_rows = method == "two_way" or (studied.changes is None and studied.regression is not None)
+    told = {"se": SE_ROWS.get(method, SE.get(method, "")) if on_rows else SE[method]}
+    told["small_sample_factor"] = {**FACTOR, **(FACTOR_ROWS if on_rows else {})}.get(method, "none")
+    if method in DF:
+        told["inference_df"] = DF[method]
+    if method == "two_way":
+        told["cluster"] = f"{studied.plan.inference.cluster or 'unit'} and period"
+    return told
 
 
 def _checked(found: Estimate, changed: Mapping[str, object]) -> Estimate:

@@ -240,11 +240,15 @@ def _event_time_faults(plan: EvaluationPlan, can: Capabilities, name: str, key: 
 def _inference_faults(plan: EvaluationPlan) -> Iterator[Fault]:
     """Methods of inference that may become the primary one and cannot: another family, scale, sides or basis."""
     stated = sorted(plan.inference.stated_methods - {"own"})
-    family = primary_method(plan).estimator.capabilities.family
+    estimator = primary_method(plan).estimator
     for name in stated:
         why = ""
-        if family != "did":
+        if estimator.capabilities.family != "did":
             why, fix = "belongs to difference-in-differences", 'Write primary = "own" and no rules.'
+        elif name == "two_way" and estimator.regression is None:
+            able = sorted(one for one in registry.estimator_names() if registry.estimator(one).regression is not None)
+            why = f"needs a regression on units and periods, which {estimator.name} is not"
+            fix = f"Use another method of inference, or one of: {', '.join(able)}."
         elif plan.estimand.scale == "relative" and name not in SCALED:
             why, fix = "cannot test a relative effect", f"Use one of: {', '.join(sorted(SCALED))}."
         elif plan.inference.sides == "one" and name in RESAMPLED:

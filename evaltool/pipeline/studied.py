@@ -15,6 +15,7 @@ from evaltool.numerics.distinct import distinct
 from evaltool.numerics.few_clusters import cluster_sizes
 from evaltool.numerics.group_time import ControlGroup
 from evaltool.numerics.inference import Floats, Ints
+from evaltool.numerics.regression_methods import HeadlineRegression
 from evaltool.numerics.relabelled import Aggregation, Pieces, Recipe, effects, pieces_of, real
 from evaltool.records.design import Design
 from evaltool.records.estimate import Estimate
@@ -37,6 +38,8 @@ class Studied:
     design: Design
     estimate: Estimate
     refit: Callable[[Panel], Estimate]
+    regressed: Callable[[], HeadlineRegression | None] | None = None
+    """Makes the regression whose coefficients the headline averages; None where it is no such average."""
 
     @cached_property
     def anticipation(self) -> int:
@@ -143,6 +146,11 @@ class Studied:
             if self.same(float(found.fit().coefficients[1])):
                 return found
         return None
+
+    @cached_property
+    def regression(self) -> HeadlineRegression | None:
+        """The regression whose coefficients the estimate averages."""
+        return None if self.regressed is None else self.regressed()
 
     @cached_property
     def pieces(self) -> tuple[Pieces, Recipe] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -136,8 +137,7 @@ def _table(frame: pd.DataFrame | ArrowFrame, names: list[str]) -> RawTable:
     for name, array in arrays.items():
         plain = None if array is None else plain_column(array)
         if plain is None:
-            cause = f"'{name}' holds values that are no number, text, date or boolean."
-            faults.add(Fault("DATA_COLUMN_TYPE", cause, "Convert the column.", Place(file=FRAME, column=name)))
+            faults.add(_no_type(name, frame))
         else:
             columns[name] = plain
     for name in names:
@@ -153,6 +153,19 @@ def _table(frame: pd.DataFrame | ArrowFrame, names: list[str]) -> RawTable:
         faults.whole("DATA_EMPTY", "The frame has no rows.", "Give the frame with the data.")
     faults.stop()
     return RawTable(file=FRAME, columns=columns, rows=rows, line=lambda row: row + 1)
+
+
+def _no_type(name: str, frame: pd.DataFrame | ArrowFrame) -> Fault:
+    """A column without one plain type; of a pandas column, the first row whose value is of another kind."""
+    odd: int | None = None
+    if isinstance(frame, pd.DataFrame):
+        kinds = [type(value) for value in frame[name].tolist()]
+        rows = np.flatnonzero(frame[name].notna().to_numpy()).tolist()
+        odd = next((row + 1 for row in rows if kinds[row] is not kinds[rows[0]]), None)
+    cause = f"'{name}' holds values that are no number, text, date or boolean."
+    if odd is not None:
+        cause = f"'{name}' holds a value here that is of another kind than its first."
+    return Fault("DATA_COLUMN_TYPE", cause, "Convert the column.", Place(file=FRAME, line=odd, column=name))
 
 
 def _arrow(series: pd.Series[str]) -> pa.ChunkedArray[pa.Scalar[pa.DataType]] | None:

@@ -17,6 +17,7 @@ LedgerReason = Literal[
     "no_comparison",
     "single_unit_cohort",
     "no_base_period",
+    "no_first_period",
     "outside_support",
     "unmatched",
     "excluded_donor",

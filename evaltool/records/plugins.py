@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from evaltool.numerics.regression_methods import HeadlineRegression
 from evaltool.records.base import Record, Slug, Text, Words
 from evaltool.records.design import Design
 from evaltool.records.estimate import Estimate, SecondOpinion
@@ -83,6 +84,8 @@ class EstimatorPlugin:
     """The kind of figure these options give, where it is not always that of the table of capabilities."""
     cohorts: Callable[[Record], frozenset[str]] | None = None
     """Cohorts for which the options hold a figure so far; None when every planned cohort is estimated from data."""
+    regression: Callable[[EstimationRequest], HeadlineRegression | None] | None = None
+    """The regression whose coefficients the headline averages, for methods that are one with these options."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

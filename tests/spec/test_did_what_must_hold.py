@@ -34,7 +34,7 @@ BY_START = tuple(name for name in METHODS if name != "did.switching")
 ROWS = ("did.twfe", "did.event_study", "did.sun_abraham", "did.imputation", "did.two_stage", "did.extended_twfe")
 """Methods by rows, which take a panel with gaps as it is."""
 WHOLE = ("did.two_by_two", "did.triple", "did.switching")
-"""Methods that need every unit in every period."""
+"""Methods that refuse gaps unless an option of their own states a rule (or that know none)."""
 
 
 def world(method: str, units: int = 48, *, never: bool = True) -> pd.DataFrame:

@@ -26,11 +26,15 @@ Reference implementation and agreed tolerance
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from evaltool.designs._roster import cohorts_of, design_seal, unit_table
+from evaltool.designs.groups._cohorts import left_out_entries
 from evaltool.errors import DataError, Fault, Place
 from evaltool.records.base import Record
 from evaltool.records.design import Design, DesignSummary
+from evaltool.records.ledger import Ledger
+from evaltool.records.panel import FloatArray, Panel
 from evaltool.records.plugins import DesignPlugin, DesignRequest
 
 NAME = "groups.switching"
@@ -53,10 +57,14 @@ def build(request: DesignRequest) -> Design:
             )
         )
     frame = panel.frame
-    first = frame["treated"].where(~frame["unit"].duplicated()).groupby(frame["unit"], sort=False).transform("first")
-    away = frame["period"].where(frame["treated"] != first.astype(bool))
-    start = away.groupby(frame["unit"], sort=False).min().to_numpy(dtype=float)
-    roster = unit_table(panel).assign(first_treated=np.where(np.isnan(start), np.inf, start))
+    units = unit_table(panel)
+    opening = ~frame["unit"].duplicated()
+    late = frame.loc[opening, "period"].to_numpy(dtype=float) > panel.periods[0]
+    stated = request.plan.estimator.options
+    late &= stated.get("gaps") == "pairs" and stated.get("effect") != "every_switch"
+    start = _first_switches(panel)
+    roster = units.assign(first_treated=np.where(np.isnan(start), np.inf, start))
+    roster, start = roster.loc[~late].reset_index(drop=True), start[~late]
     if bool(np.all(np.isnan(start))):
         raise DataError(
             Fault(
@@ -72,10 +80,25 @@ def build(request: DesignRequest) -> Design:
         cohorts=cohorts_of(panel, roster, never="never"),
         periods=len(panel.periods),
         seal=design_seal(NAME, request.options, roster),
-        submitted_units=len(roster),
+        submitted_units=len(units),
         analysed_units=len(roster),
     )
-    return Design(summary=summary, roster=roster)
+    ledger = Ledger().plus(*left_out_entries(units, late, "no_first_period", "not seen in the first period"))
+    return Design(summary=summary, roster=roster, ledger=ledger)
+
+
+def _first_switches(panel: Panel) -> FloatArray:
+    """(units,) the period of each unit's first switch; NaN for none, and where the period before it was not seen."""
+    frame = panel.frame
+    unit, size = frame["unit"], len(panel.periods)
+    first = frame["treated"].where(~unit.duplicated()).groupby(unit, sort=False).transform("first")
+    place = pd.Series(np.searchsorted(np.array(panel.periods), frame["period"].to_numpy()), index=frame.index)
+    away = frame["treated"] != first.astype(bool)
+    switch = away & ~away.groupby(unit, sort=False).cumsum().gt(1)
+    step = place - place.groupby(unit, sort=False).shift(fill_value=-size)
+    dated = frame["period"].where(switch & (step == 1)).groupby(unit, sort=False).min()
+    found: FloatArray = dated.to_numpy(dtype=np.float64)
+    return found
 
 
 PLUGIN = DesignPlugin(

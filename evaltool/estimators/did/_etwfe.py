@@ -9,6 +9,7 @@ import numpy as np
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.did._effects import Influence, regression_influence
+from evaltool.estimators.did._regression import Regression
 from evaltool.estimators.did._rows import BoolArray, Rows
 from evaltool.numerics.cell_averages import Average, CellTable
 from evaltool.numerics.effects_regression import Clustering, Columns, Fit, covariance_of, least_squares
@@ -49,6 +50,8 @@ class Solved:
     factor: float
     parameters: int
     df: float | None
+    regression: tuple[Regression, FloatArray] | None = None
+    """The linear regression, and the loading (k, cells) of its coefficients."""
 
 
 def check_constant(rows: Rows) -> None:
@@ -115,7 +118,8 @@ def solve_linear(design: Extended, choice: SmallSample, effects: Literal["cohort
         kept = np.ones(matrix.shape[1], dtype=np.bool_)
         kept[: design.adjusting.shape[1]] = np.any(design.adjusting != first_rows, axis=0)
         matrix, names = matrix[:, kept], tuple(n for n, k in zip(names, kept, strict=True) if k)
-    fit = least_squares(Columns(matrix, both.residual(matrix), names), both.residual(rows.outcome), rows.weights)
+    columns = Columns(matrix, both.residual(matrix), names)
+    fit = least_squares(columns, both.residual(rows.outcome), rows.weights)
     first = matrix.shape[1] - design.cells.shape[1] - design.slopes.shape[1]
     loading = np.zeros((matrix.shape[1], design.table.mass.shape[0]))
     loading[first + np.arange(design.moving.shape[0]), design.moving] = 1.0
@@ -127,6 +131,7 @@ def solve_linear(design: Extended, choice: SmallSample, effects: Literal["cohort
         factor=covariance.factor,
         parameters=covariance.parameters,
         df=covariance.df,
+        regression=(Regression(both, fit, covariance, "cluster", columns), loading),
     )
 
 

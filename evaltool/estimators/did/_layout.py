@@ -11,7 +11,7 @@ import pandas as pd
 from evaltool.errors import Fault, Place, RunError
 from evaltool.numerics.distinct import coded, distinct
 from evaltool.numerics.group_time import NEVER, Layout
-from evaltool.numerics.uneven_cells import Bools, Sampling
+from evaltool.numerics.uneven_cells import Sampling
 from evaltool.records.panel import FloatArray, IntArray, Panel
 from evaltool.records.plugins import EstimationRequest
 
@@ -100,10 +100,13 @@ def arrange(
     )
 
 
-def arrange_treated(request: EstimationRequest) -> tuple[Arranged, Bools]:
-    """The panel's units in one cohort, in canonical order, and who is treated when (units, periods).
+def arrange_treated(
+    request: EstimationRequest, covariates: tuple[str, ...], rule: Rule = "balanced"
+) -> tuple[Arranged, FloatArray]:
+    """The panel's units in one cohort, in canonical order, and who is treated when (units, periods): 1, 0, NaN unseen.
 
-    Raises RunError: RUN_UNBALANCED_PANEL, RUN_REPEATED_ROWS, RUN_NO_CLUSTER_COLUMN, RUN_CLUSTER_VARIES.
+    Raises RunError: RUN_UNBALANCED_PANEL, RUN_REPEATED_ROWS, RUN_UNKNOWN_COVARIATE, RUN_NO_CLUSTER_COLUMN,
+    RUN_CLUSTER_VARIES.
     """
     panel = panel_of(request)
     frame = panel.frame
@@ -111,7 +114,7 @@ def arrange_treated(request: EstimationRequest) -> tuple[Arranged, Bools]:
         kept = frame["unit"].isin(request.design.roster["unit"])
         frame = frame if bool(kept.all()) else frame.loc[kept]
     periods = distinct(frame["period"].to_numpy(dtype=np.int64))
-    grid = _grid(frame, periods, "balanced")
+    grid = _grid(frame, periods, rule)
     units = grid.first.shape[0]
     order = np.arange(units, dtype=np.int64)
     weights = frame["weight"].to_numpy(dtype=np.float64)[grid.first] if "weight" in frame else np.ones(units)
@@ -121,8 +124,10 @@ def arrange_treated(request: EstimationRequest) -> tuple[Arranged, Bools]:
         starts=(NEVER,),
         offsets=(0, units),
         periods=tuple(int(p) for p in periods),
-        covariates=None,
-        names=(),
+        covariates=_covariates(frame, covariates, order, grid),
+        names=covariates,
+        sampling=grid.sampling,
+        ids=frame["unit"].to_numpy(dtype=object)[grid.first],
     )
     arranged = Arranged(
         layout=layout,
@@ -132,8 +137,7 @@ def arrange_treated(request: EstimationRequest) -> tuple[Arranged, Bools]:
         labels=tuple(panel.label(int(p)) for p in periods),
         rank=order,
     )
-    treated: Bools = frame["treated"].to_numpy(dtype=np.bool_).reshape((-1, periods.shape[0]))
-    return arranged, treated
+    return arranged, grid.spread(frame["treated"])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

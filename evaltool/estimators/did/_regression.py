@@ -10,6 +10,7 @@ import numpy as np
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.did._rows import Rows
 from evaltool.numerics.effects_regression import Clustering, Columns, Covariance, Fit, covariance_of, least_squares
+from evaltool.numerics.regression_methods import HeadlineRegression, TwoWayError
 from evaltool.numerics.small_sample import SmallSample, Variance
 from evaltool.numerics.two_way import TwoWay, two_way
 from evaltool.records.base import Record
@@ -54,6 +55,7 @@ class Regression:
     fit: Fit
     covariance: Covariance
     variance: Variance
+    columns: Columns
 
     def matrix(self, loading: FloatArray) -> FloatArray | None:
         """(terms, terms) covariance of terms with ``loading`` (k, terms); None where it follows from the influence."""
@@ -87,7 +89,33 @@ def regress(rows: Rows, terms: FloatArray, names: tuple[str, ...], options: Regr
         effects=(rows.unit, rows.period),
         rank=effects.rank,
     )
-    return Regression(effects, fit, covariance_of(fit, clustering, options.small_sample()), options.se)
+    return Regression(effects, fit, covariance_of(fit, clustering, options.small_sample()), options.se, columns)
+
+
+def headline_regression(rows: Rows, regression: Regression, contrast: FloatArray) -> HeadlineRegression:
+    """What inference on the average ``contrast`` (k,) of the coefficients is made from."""
+    own = regression.effects.unit
+    clustering = Clustering(
+        variance="two_way",
+        codes=rows.cluster_rows,
+        second=rows.period,
+        effects=(own, rows.period),
+        rank=regression.effects.rank,
+    )
+    both = covariance_of(regression.fit, clustering, SmallSample())
+    variance = float(contrast @ both.matrix @ contrast)
+    return HeadlineRegression(
+        outcome=rows.outcome,
+        columns=regression.columns.matrix,
+        names=regression.columns.names,
+        contrast=contrast,
+        effects=regression.effects,
+        clusters=rows.cluster_rows,
+        start=rows.start,
+        covariates=bool(rows.names),
+        both=TwoWayError(variance**0.5, both.df, both.factor) if variance > 0.0 else None,
+        cohorts=not np.array_equal(own, rows.unit),
+    )
 
 
 def conventions_of(regression: Regression, options: RegressionOptions) -> dict[str, bool | int | float | str | None]:

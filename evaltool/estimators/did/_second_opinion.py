@@ -97,9 +97,21 @@ def _cell_again(
     pair: pd.DataFrame, cell: tuple[float, int], method: str, covariates: tuple[str, ...], rule: Rule
 ) -> float | None:
     """The effect of one pair of periods; None where one side is not seen."""
+    return pair_again(pair, pair["start"] == cell[0], pair["period"] == cell[1], method, (covariates, rule))
+
+
+def pair_again(
+    pair: pd.DataFrame,
+    treated: pd.Series[bool],
+    after: pd.Series[bool],
+    method: str,
+    how: tuple[tuple[str, ...], Rule],
+) -> float | None:
+    """The effect of a pair of periods on the ``treated``, by covariates and rule; None where a side is not seen."""
+    covariates, rule = how
     if rule == "pairs":
-        pair = pair[pair.groupby("unit")["period"].transform("size") == 2]  # noqa: PLR2004 - both periods
-    treated, after = pair["start"] == cell[0], pair["period"] == cell[1]
+        both = pair.groupby("unit")["period"].transform("size") == 2  # noqa: PLR2004 - both periods
+        pair, treated, after = pair[both], treated[both], after[both]
     if any(not bool((d & t).any()) for d in (treated, ~treated) for t in (after, ~after)):
         return None
     if rule in {"rows", "cross_sections"}:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evaltool.estimators.did._second_opinion import TwoByTwo, average_of_cells, long_frame
+from evaltool.estimators.did._layout import Rule
+from evaltool.estimators.did._second_opinion import average_of_cells, long_frame, pair_again
 from evaltool.numerics.group_time import Choices
 from evaltool.records.estimate import SecondOpinion
 from evaltool.records.plugins import EstimationRequest
@@ -23,6 +24,7 @@ class TripleAgain:
 
     eligible: str
     weights: Mapping[tuple[float, int], Mapping[float, float]]
+    rule: Rule = "balanced"
 
 
 def triple_again(
@@ -33,6 +35,9 @@ def triple_again(
     first, last = frame["period"].min(), frame["period"].max()
     frame.loc[frame["start"] > last + choices.anticipation, "start"] = np.inf
     frame = frame[frame["start"] > first + choices.anticipation]
+    if how.rule in {"pairs", "rows"}:
+        untouched = frame["period"] + choices.anticipation < frame["start"]
+        frame = frame[untouched.groupby(frame["unit"]).transform("any")]
     frame = frame.assign(able=frame[f"x.{how.eligible}"] == 1.0)
     both = frame.groupby("start")["able"].nunique()
     starts = sorted(both[both > 1].index)
@@ -46,9 +51,11 @@ def triple_again(
             if not others:
                 continue
             pair = frame[frame["period"].isin([base, period])]
-            found = {c: _triple(pair, (g, c), period, covariates, choices.method) for c in others}
-            weights = how.weights.get((g, int(period)), {others[0]: 1.0})
-            cells.append((g, period, float(people[g]), sum(weights[c] * found[c] for c in others)))
+            each = {c: _triple(pair, (g, c), period, choices.method, (covariates, how.rule)) for c in others}
+            found = {c: effect for c, effect in each.items() if effect is not None}
+            if found:
+                weights = how.weights.get((g, int(period)), {others[0]: 1.0})
+                cells.append((g, period, float(people[g]), sum(weights[c] * effect for c, effect in found.items())))
     table = pd.DataFrame(cells, columns=["start", "period", "share", "att"])
     route = "statsmodels" if covariates else "linearmodels"
     return SecondOpinion(
@@ -58,9 +65,9 @@ def triple_again(
 
 
 def _triple(
-    pair: pd.DataFrame, starts: tuple[float, float], period: int, covariates: tuple[str, ...], method: str
-) -> float:
-    """Own ineligible plus the other eligible less the other ineligible."""
+    pair: pd.DataFrame, starts: tuple[float, float], period: int, method: str, how: tuple[tuple[str, ...], Rule]
+) -> float | None:
+    """Own ineligible plus the other eligible less the other ineligible; None where one of them was not seen."""
     own = (pair["start"] == starts[0]) & pair["able"]
     others = (
         ((pair["start"] == starts[0]) & ~pair["able"], 1.0),
@@ -71,5 +78,8 @@ def _triple(
     for other, sign in others:
         rows = pair[own | other]
         treated = rows["able"] & (rows["start"] == starts[0])
-        total += sign * TwoByTwo(rows, treated, rows["period"] == period, covariates).effect(method)
+        found = pair_again(rows, treated, rows["period"] == period, method, how)
+        if found is None:
+            return None
+        total += sign * found
     return total

@@ -39,12 +39,21 @@ from pydantic import Field
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.did._effects import Piece, Terms, never_or_everybody, regression_influence
 from evaltool.estimators.did._finish import Found, finish
-from evaltool.estimators.did._regression import FORMULAS, RegressionOptions, check_clusters, conventions_of, regress
+from evaltool.estimators.did._regression import (
+    FORMULAS,
+    Regression,
+    RegressionOptions,
+    check_clusters,
+    conventions_of,
+    headline_regression,
+    regress,
+)
 from evaltool.estimators.did._rows import BoolArray, Rows, arrange_rows
 from evaltool.estimators.did._second_rows import event_study_again
 from evaltool.estimators.did._window import check_window
 from evaltool.numerics.cell_averages import Average
 from evaltool.numerics.distinct import coded
+from evaltool.numerics.regression_methods import HeadlineRegression
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.panel import FloatArray, IntArray
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
@@ -70,6 +79,17 @@ def options_of(request: EstimationRequest) -> EventStudyOptions:
 
 def estimate(request: EstimationRequest) -> Estimate:
     """Every event time, and their mean from the start on as the headline. Raises RunError."""
+    return _with_ends(finish(request, "did.event_study", _found(request)[0]), options_of(request))
+
+
+def regression_of(request: EstimationRequest) -> HeadlineRegression:
+    """The regression whose coefficients the headline averages. Raises RunError."""
+    found, regression, loading = _found(request)
+    return headline_regression(found.rows, regression, loading @ found.headline.average.weights)
+
+
+def _found(request: EstimationRequest) -> tuple[Found, Regression, FloatArray]:
+    """Every effect, the regression, and the loading (k, event times) of its coefficients. Raises RunError."""
     options = options_of(request)
     check_clusters(request, options)
     rows = arrange_rows(request, options.anticipation, options.covariates)
@@ -102,7 +122,7 @@ def estimate(request: EstimationRequest) -> Estimate:
         path=tuple(Piece(terms, average) for average in _alone(events)),
         df=regression.covariance.df,
     )
-    return _with_ends(finish(request, "did.event_study", found), options)
+    return found, regression, loading
 
 
 def _terms_of(rows: Rows, options: EventStudyOptions) -> tuple[IntArray, IntArray]:
@@ -194,4 +214,5 @@ PLUGIN = EstimatorPlugin(
     options=EventStudyOptions,
     estimate=estimate,
     second_opinion=second_opinion,
+    regression=regression_of,
 )

@@ -55,10 +55,11 @@ from evaltool.estimators.did._effects import (
 from evaltool.estimators.did._etwfe import Extended, Solved, check_constant, extended, solve_glm, solve_linear
 from evaltool.estimators.did._finish import Found, finish
 from evaltool.estimators.did._paths import averaged, kind_of
-from evaltool.estimators.did._regression import FORMULAS, RegressionOptions
+from evaltool.estimators.did._regression import FORMULAS, RegressionOptions, headline_regression
 from evaltool.estimators.did._rows import arrange_rows
 from evaltool.estimators.did._second_etwfe import Choices, extended_again
 from evaltool.numerics.group_time import NEVER
+from evaltool.numerics.regression_methods import HeadlineRegression
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
 
@@ -84,6 +85,20 @@ def options_of(request: EstimationRequest) -> ExtendedTwfeOptions:
 
 def estimate(request: EstimationRequest) -> Estimate:
     """Every cohort and period, all four averages, and the plan's as the headline. Raises RunError."""
+    return finish(request, NAME, _found(request)[0])
+
+
+def regression_of(request: EstimationRequest) -> HeadlineRegression | None:
+    """The linear regression whose coefficients the headline averages. Raises RunError."""
+    found, solved = _found(request)
+    if solved.regression is None:
+        return None
+    regression, loading = solved.regression
+    return headline_regression(found.rows, regression, loading @ found.headline.average.weights)
+
+
+def _found(request: EstimationRequest) -> tuple[Found, Solved]:
+    """Every effect, and what was solved. Raises RunError."""
     options = options_of(request)
     _check(options)
     whole = arrange_rows(request, options.anticipation, options.covariates)
@@ -104,9 +119,7 @@ def estimate(request: EstimationRequest) -> Estimate:
         factor=solved.factor,
     )
     averages, kind, last = averaged(rows, table, terms), kind_of(request), NEVER not in whole.starts
-    return finish(
-        request,
-        NAME,
+    return (
         Found(
             rows=rows,
             headline=Piece(terms, averages.headline(request)),
@@ -120,6 +133,7 @@ def estimate(request: EstimationRequest) -> Estimate:
             cells=averages.cells,
             df=solved.df,
         ),
+        solved,
     )
 
 
@@ -195,4 +209,5 @@ PLUGIN = EstimatorPlugin(
     options=ExtendedTwfeOptions,
     estimate=estimate,
     second_opinion=second_opinion,
+    regression=regression_of,
 )

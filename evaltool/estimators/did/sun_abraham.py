@@ -46,11 +46,21 @@ from evaltool.estimators.did._effects import (
 )
 from evaltool.estimators.did._finish import Found, finish
 from evaltool.estimators.did._paths import averaged, kind_of
-from evaltool.estimators.did._regression import FORMULAS, RegressionOptions, check_clusters, conventions_of, regress
+from evaltool.estimators.did._regression import (
+    FORMULAS,
+    Regression,
+    RegressionOptions,
+    check_clusters,
+    conventions_of,
+    headline_regression,
+    regress,
+)
 from evaltool.estimators.did._rows import arrange_rows
 from evaltool.estimators.did._second_rows import sun_abraham_again
 from evaltool.numerics.group_time import NEVER
+from evaltool.numerics.regression_methods import HeadlineRegression
 from evaltool.records.estimate import Estimate, SecondOpinion
+from evaltool.records.panel import FloatArray
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
 
 
@@ -70,6 +80,17 @@ def options_of(request: EstimationRequest) -> SunAbrahamOptions:
 
 def estimate(request: EstimationRequest) -> Estimate:
     """Every cohort and period, all four averages, and the plan's as the headline. Raises RunError."""
+    return finish(request, "did.sun_abraham", _found(request)[0])
+
+
+def regression_of(request: EstimationRequest) -> HeadlineRegression:
+    """The regression whose coefficients the headline averages. Raises RunError."""
+    found, regression, loading = _found(request)
+    return headline_regression(found.rows, regression, loading @ found.headline.average.weights)
+
+
+def _found(request: EstimationRequest) -> tuple[Found, Regression, FloatArray]:
+    """Every effect, the regression, and the loading (k, cells) of its coefficients. Raises RunError."""
     options = options_of(request)
     check_clusters(request, options)
     whole = arrange_rows(request, options.anticipation, options.covariates)
@@ -109,7 +130,7 @@ def estimate(request: EstimationRequest) -> Estimate:
         cells=parts.cells,
         df=regression.covariance.df,
     )
-    return finish(request, "did.sun_abraham", found)
+    return found, regression, loading
 
 
 def second_opinion(request: EstimationRequest) -> SecondOpinion:
@@ -141,4 +162,5 @@ PLUGIN = EstimatorPlugin(
     options=SunAbrahamOptions,
     estimate=estimate,
     second_opinion=second_opinion,
+    regression=regression_of,
 )

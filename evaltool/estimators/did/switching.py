@@ -14,21 +14,27 @@ Equation as implemented
     Y_(F−1−ℓ) and the units that the effect of ℓ compares with. Every switch: DID_M = Σ over t and direction of share ·
     S · (mean[Y_t − Y_(t−1) | switch] − mean[Y_t − Y_(t−1) | treatment as theirs was, and kept]); placebo −ℓ in the path
     is the change from t − ℓ − 1 to t − ℓ of those whose treatment had not changed before t. All weighted by unit
-    weights.
+    weights. ``covariates`` (first switch): changes of Y are regressed on changes of X and periods among rows with the
+    first treatment b not yet left; X'θ_b is taken off Y. ``gaps = "pairs"``: a cell differences the units seen in both
+    of its periods; a unit not seen in the first period has no first treatment and is left out; one seen with its first
+    treatment on both sides of a gap is taken to have kept it; one that comes out of a gap with another counts as not
+    switched up to the gap and is not used after it. Cohorts weigh by all of their units. For every
+    switch, both periods must be seen.
 
 Uncertainty
-    Influence functions with shares estimated and doses taken as known, se = sqrt(Σ psi²) / n, summed within clusters
-    first; no G/(G − 1); t(G − 1) with G clusters (units, where none are named) unless ``distribution = "normal"``. Not
-    the variance of de Chaisemartin & D'Haultfœuille, who centre within cohorts; with treatment that stays on it is that
-    of ``did.group_time``.
+    Influence functions with shares and slopes estimated and doses taken as known, se = sqrt(Σ psi²) / n, summed within
+    clusters first; no G/(G − 1); t(G − 1) with G clusters (units, where none are named) unless ``distribution =
+    "normal"``. Not the variance of de Chaisemartin & D'Haultfœuille, who centre within cohorts; with treatment that
+    stays on it is that of ``did.group_time``.
 
 Assumptions
     Units with the same first (last) treatment would have moved in parallel had they kept it; the effect of a switch may
     depend on the past for ``first_switch`` and must not for ``every_switch``; no anticipation; no spill-over.
 
 Refuses when
-    Treatment is not 0 or 1; nobody switches; no switch has anybody who kept the same treatment; a unit lacks a period;
-    the cluster changes within a unit; ``normalised`` goes with ``every_switch``.
+    Treatment is not 0 or 1; nobody switches; no switch has anybody who kept the same treatment; a unit lacks a period
+    and no rule is stated; the cluster changes within a unit; a covariate's changes are explained by periods and other
+    covariates; ``normalised`` or ``covariates`` go with ``every_switch``, or ``normalised`` with gaps.
 
 Source
     de Chaisemartin & D'Haultfœuille 2024 (Difference-in-Differences Estimators of Intertemporal Treatment Effects,
@@ -36,21 +42,22 @@ Source
     110), DID_M of section 4 and its placebo.
 
 Reference implementation and agreed tolerance
-    py_did_multiplegt_dyn 0.1.9, by the authors: DID_ℓ, placebos, normalised effects, average total effect 1e-12. With
+    py_did_multiplegt_dyn 0.1.9, by the authors: DID_ℓ, placebos, normalised effects, average total effect 1e-12, with
+    covariates too; with gaps, who switches and the first effect (later ones weigh cohorts by units seen there). With
     treatment that stays on: ``did.group_time`` with not-yet-treated, effects and standard errors of event times 1e-12.
     DID_M: sums written out in the tests.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.did._aggregate import Aggregates, Part, aggregate
-from evaltool.estimators.did._layout import Arranged, arrange_treated
+from evaltool.estimators.did._layout import Arranged, Rule, arrange_treated
 from evaltool.estimators.did._result import Body, Distribution, Headline, finish
 from evaltool.estimators.did._second_switching import every_switch_again, first_switch_again
 from evaltool.numerics.group_time import NEVER, Cell, Combination, by_share, mean_of
@@ -61,10 +68,12 @@ from evaltool.numerics.switching import (
     doses,
     every_switch_cells,
     first_switch_cells,
+    known_switches,
 )
 from evaltool.numerics.uneven_cells import Bools
 from evaltool.records.base import Record
 from evaltool.records.estimate import Estimate, SecondOpinion
+from evaltool.records.panel import FloatArray
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
 
 NAME = "did.switching"
@@ -76,6 +85,10 @@ class SwitchingOptions(Record):
     effect: Literal["first_switch", "every_switch"] = "first_switch"
     normalised: bool = False
     """Per period of treatment that the switch has brought (first switch only)."""
+    covariates: tuple[str, ...] = ()
+    """Covariates whose changes are taken off (first switch only)."""
+    gaps: Literal["refuse", "pairs"] = "refuse"
+    """What to do where a unit lacks a period: refuse, or difference the units seen in both periods of a cell."""
     distribution: Distribution = "t"
     """``t`` with one degree of freedom less than there are clusters (units, where none are named), or ``normal``."""
 
@@ -88,6 +101,8 @@ class _Found:
     paths: Paths
     cells: tuple[Cell, ...]
     aggregates: Aggregates
+    unknown: int = 0
+    """First switches that happened in a gap."""
 
 
 def options_of(request: EstimationRequest) -> SwitchingOptions:
@@ -101,13 +116,12 @@ def options_of(request: EstimationRequest) -> SwitchingOptions:
 def estimate(request: EstimationRequest) -> Estimate:
     """The effect of switching, with its path and placebos. Raises RunError."""
     options = options_of(request)
-    if options.normalised and options.effect == "every_switch":
-        cause = 'normalised goes with effect = "first_switch": every switch is one period of treatment already.'
-        fix = "Leave normalised out."
-        raise RunError(Fault("RUN_NOT_OFFERED", cause, fix, Place(key="estimator.options.normalised")))
-    arranged, treatment = arrange_treated(request)
-    if not bool(np.any(treatment[:, 1:] != treatment[:, :-1])):
-        raise _nobody_switches()
+    _check(options)
+    arranged, treatment = arrange_treated(request, options.covariates, _rule(options))
+    if options.normalised and arranged.layout.sampling != "balanced":
+        cause = "normalised divides by treatment in every period, and units lack periods."
+        fix = 'Leave normalised out, or state balance = "drop_unit" in [data].'
+        raise _not_offered(cause, fix, "normalised")
     found = _first(arranged, treatment, options) if options.effect == "first_switch" else _every(arranged, treatment)
     kind: Literal["simple", "dynamic"] = "dynamic" if request.estimand.aggregation == "dynamic" else "simple"
     body = Body(
@@ -126,6 +140,28 @@ def estimate(request: EstimationRequest) -> Estimate:
     if options.effect == "every_switch":
         hidden |= {"cells": (), "calendar": ()}
     return estimate_of.model_copy(update=hidden)
+
+
+def _check(options: SwitchingOptions) -> None:
+    """Refuse combinations that are not offered. Raises RunError (RUN_NOT_OFFERED)."""
+    if options.effect == "first_switch":
+        return
+    if options.normalised:
+        cause = 'normalised goes with effect = "first_switch": every switch is one period of treatment already.'
+        raise _not_offered(cause, "Leave normalised out.", "normalised")
+    if options.covariates:
+        cause = 'covariates go with effect = "first_switch".'
+        raise _not_offered(cause, 'Leave covariates out, or use effect = "first_switch".', "covariates")
+
+
+def _not_offered(cause: str, fix: str, option: str) -> RunError:
+    """The refusal of an option."""
+    return RunError(Fault("RUN_NOT_OFFERED", cause, fix, Place(key=f"estimator.options.{option}")))
+
+
+def _rule(options: SwitchingOptions) -> Rule:
+    """What to do where a unit lacks a period."""
+    return "balanced" if options.gaps == "refuse" else "pairs"
 
 
 def _nobody_switches() -> RunError:
@@ -152,14 +188,17 @@ def _sorted(arranged: Arranged, paths: Paths) -> Arranged:
     )
 
 
-def _first(arranged: Arranged, treatment: Bools, options: SwitchingOptions) -> _Found:
-    """Effects of the first switch. Raises RunError (RUN_NO_COMPARISON)."""
-    paths = by_first_switch(arranged.layout, treatment)
+def _first(arranged: Arranged, treatment: FloatArray, options: SwitchingOptions) -> _Found:
+    """Effects of the first switch. Raises RunError (RUN_NOBODY_TREATED, RUN_NO_COMPARISON, RUN_COLLINEAR)."""
+    outcome, known, unknown = known_switches(arranged.layout.outcome, treatment)
+    if not bool(np.any(known != known[:, :1])):
+        raise _nobody_switches()
+    paths = by_first_switch(replace(arranged.layout, outcome=outcome), known)
     cells = first_switch_cells(paths, arranged.labels)
     if not cells:
         raise _no_comparison()
-    found = _Found(_sorted(arranged, paths), paths, cells, aggregate(paths.layout, cells))
-    return _per_dose(found, treatment) if options.normalised else found
+    found = _Found(_sorted(arranged, paths), paths, cells, aggregate(paths.layout, cells), unknown)
+    return _per_dose(found, known) if options.normalised else found
 
 
 def _per_dose(found: _Found, treatment: Bools) -> _Found:
@@ -177,7 +216,7 @@ def _per_dose(found: _Found, treatment: Bools) -> _Found:
         found.arranged,
         found.paths,
         found.cells,
-        Aggregates(
+        aggregates=Aggregates(
             simple=simple,
             events=events,
             groups=(),
@@ -195,8 +234,10 @@ def _scaled(combination: Combination, dose: float) -> Combination:
     return combination if dose == 0.0 else Combination(combination.weights / dose, combination.slopes / dose)
 
 
-def _every(arranged: Arranged, treatment: Bools) -> _Found:
-    """Effects of every switch in its own period. Raises RunError (RUN_NO_COMPARISON)."""
+def _every(arranged: Arranged, treatment: FloatArray) -> _Found:
+    """Effects of every switch in its own period. Raises RunError (RUN_NOBODY_TREATED, RUN_NO_COMPARISON)."""
+    if not bool(np.any(np.abs(np.diff(treatment, axis=1)) > 0.0)):
+        raise _nobody_switches()
     paths = by_path(arranged.layout, treatment)
     pairs = every_switch_cells(paths, arranged.labels)
     cells, events = tuple(cell for cell, _ in pairs), [event for _, event in pairs]
@@ -257,7 +298,10 @@ def _conventions(found: _Found, options: SwitchingOptions) -> dict[str, bool | i
         "first_switch_on": int(sum(sizes[c] for c in switching if not first[c])),
         "first_switch_off": int(sum(sizes[c] for c in switching if first[c])),
         "switching_units_without_comparison": int(sum(sizes[c] for c in switching if c not in used)),
-        "method": "difference in means",
+        "method": "difference in means" if not options.covariates else "changes of covariates taken off",
+        "covariates": ", ".join(options.covariates) or None,
+        "gaps": "none" if layout.sampling == "balanced" else layout.sampling,
+        "switches_of_unknown_period": found.unknown,
     }
 
 
@@ -270,6 +314,7 @@ def _notes(found: _Found) -> tuple[str, ...]:
     holds = {
         "switches_turned": _leavers(found),
         "switches_without_comparison": lost,
+        "unbalanced_panel": layout.sampling != "balanced",
         "single_unit_cohort": found.paths.treatment.shape[1] == 1 and any(sizes[c] == 1 for c in used),
     }
     return tuple(name for name, true in holds.items() if true)
@@ -280,7 +325,7 @@ def second_opinion(request: EstimationRequest) -> SecondOpinion:
     options = options_of(request)
     if options.effect == "every_switch":
         return every_switch_again(request)
-    return first_switch_again(request, normalised=options.normalised)
+    return first_switch_again(request, options.covariates, normalised=options.normalised)
 
 
 PLUGIN = EstimatorPlugin(
@@ -292,6 +337,7 @@ PLUGIN = EstimatorPlugin(
         needs=("unit", "time", "outcome", "treated"),
         designs=("groups.switching",),
         standard_error="sometimes",
+        covariates=True,
         weights=True,
         clusters=True,
         path=True,

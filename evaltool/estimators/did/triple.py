@@ -13,7 +13,9 @@ Equation as implemented
     periods by outcome regression, normalised inverse probability weighting or both. c is never (``never_treated``), or
     every start that is untouched in both periods (``not_yet_treated``); those are never pooled: the DDDs are averaged
     with weights Ω⁻¹1 / 1'Ω⁻¹1, Ω the covariance of their influence values over units (equal weights where Ω is
-    singular). With a varying base the periods before the start use the period before instead.
+    singular). With a varying base the periods before the start use the period before instead. Repeated cross-sections
+    (``sampling``) and units that lack periods (``gaps``): each of the three effects is then that of ``did.group_time``
+    under the same rule; a comparison group that was not seen in both periods gives no DDD in that cell.
 
 Uncertainty
     Influence functions of the three effects, the estimation of regression, score and cohort weights included, the
@@ -25,13 +27,15 @@ Assumptions
     given), no anticipation beyond the stated periods, no effect on the ineligible, overlap where a score is fitted.
 
 Refuses when
-    No column says who is eligible, or it is not 0 or 1, or it changes within a unit; a unit lacks a period; no start
-    has both eligible and ineligible units and a comparison group with both; and as ``did.group_time`` does.
+    No column says who is eligible, or it is not 0 or 1, or it changes within a unit; a unit lacks a period and no rule
+    for gaps is stated; no start has both eligible and ineligible units and a comparison group with both; and as
+    ``did.group_time`` does.
 
 Source
     Ortiz-Villavicencio & Sant'Anna 2025 (Better Understanding Triple Differences Estimators, arXiv 2505.09942): the
     three-difference form and its doubly robust estimator, and the combination of comparison groups in staggered
-    designs. Sant'Anna & Zhao 2020 (Journal of Econometrics 219), equations 2.2, 2.6, 3.1 and 4.1.
+    designs. Sant'Anna & Zhao 2020 (Journal of Econometrics 219), equations 2.2, 2.6, 3.1 and 4.1; 2.9 for repeated
+    cross-sections.
 
 Reference implementation and agreed tolerance
     Without covariates: the difference of two ``did.group_time`` effects (1e-12), and the coefficient on the triple
@@ -50,7 +54,7 @@ from pydantic import Field
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.did._aggregate import aggregate
-from evaltool.estimators.did._layout import Arranged, arrange
+from evaltool.estimators.did._layout import Arranged, Rule, arrange
 from evaltool.estimators.did._result import Body, Distribution, Headline, finish
 from evaltool.estimators.did._second_triple import TripleAgain, triple_again
 from evaltool.numerics.distinct import distinct
@@ -77,6 +81,10 @@ class TripleOptions(Record):
     covariates: tuple[str, ...] = ()
     distribution: Distribution = "t"
     """``t`` with one degree of freedom less than there are clusters (units, where none are named), or ``normal``."""
+    sampling: Literal["panel", "repeated_cross_sections"] = "panel"
+    """Whether units are followed, or drawn anew in every period."""
+    gaps: Literal["refuse", "pairs", "rows"] = "refuse"
+    """What to do where a unit of a panel lacks a period, as in ``did.group_time``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,13 +109,8 @@ def estimate(request: EstimationRequest) -> Estimate:
     world = by_eligibility(request, options)
     arranged = world.arranged
     layout = arranged.layout
-    cells = tuple(
-        reference_cell(layout, groups.treated, at.period)
-        if at.period == at.base
-        else triple_cell(layout, groups, at, options.method)
-        for groups, at in planned_cells(world, options)
-    )
-    if not cells:
+    cells = formed_cells(world, options)
+    if not any(layout.periods[cell.period] >= layout.starts[cell.cohort] for cell in cells):
         raise _no_comparison(options)
     aggregates = aggregate(layout, cells)
     kind = "simple" if request.estimand.aggregation == "none" else request.estimand.aggregation
@@ -116,7 +119,7 @@ def estimate(request: EstimationRequest) -> Estimate:
         cells=cells,
         aggregates=aggregates,
         conventions=_conventions(world, cells, options),
-        notes=_notes(world, cells),
+        notes=_notes(world, cells, options),
         distribution=options.distribution,
         role=lambda place: 0 if place == 0 else 1 + place % 2,
     )
@@ -126,7 +129,7 @@ def estimate(request: EstimationRequest) -> Estimate:
 
 def by_eligibility(request: EstimationRequest, options: TripleOptions) -> Sorted:
     """The panel sorted by start and, within it, the eligible first. Raises RunError."""
-    arranged = arrange(request, options.anticipation, (*options.covariates, options.eligible))
+    arranged = arrange(request, options.anticipation, (*options.covariates, options.eligible), _rule(options))
     layout = arranged.layout
     eligible = _eligible(layout, options.eligible)
     cohort = np.repeat(np.arange(len(layout.starts)), np.diff(layout.offsets))
@@ -155,13 +158,36 @@ def by_eligibility(request: EstimationRequest, options: TripleOptions) -> Sorted
     )
 
 
+def _rule(options: TripleOptions) -> Rule:
+    """What to do where a unit lacks a period."""
+    if options.sampling == "repeated_cross_sections":
+        return "cross_sections"
+    return "balanced" if options.gaps == "refuse" else options.gaps
+
+
+def formed_cells(world: Sorted, options: TripleOptions) -> tuple[Cell, ...]:
+    """The planned cells whose groups were seen, of starts with a treated one. Raises RunError from the regressions."""
+    layout = world.arranged.layout
+    cells: list[Cell] = []
+    for groups, at in planned_cells(world, options):
+        if at.period != at.base:
+            found = triple_cell(layout, groups, at, options.method)
+            cells += [] if found is None else [found]
+        elif bool(np.any(np.isfinite(layout.outcome[layout.slice_of(groups.treated), at.base]))):
+            cells.append(reference_cell(layout, groups.treated, at.base))
+    treated = {cell.cohort for cell in cells if layout.periods[cell.period] >= layout.starts[cell.cohort]}
+    return tuple(cell for cell in cells if cell.cohort in treated)
+
+
 def _eligible(layout: Layout, name: str) -> Bools:
     """(units,) who may receive the intervention. Raises RunError (RUN_ELIGIBILITY) naming units."""
     if layout.covariates is None or layout.ids is None:  # pragma: no cover - the column is always asked for
         raise TypeError(name)
     column = layout.covariates[:, :, -1]
-    wrong = ~np.all((column == 0.0) | (column == 1.0), axis=1)
-    varying = ~wrong & (np.ptp(column, axis=1) > 0.0)
+    unseen = ~np.isfinite(layout.outcome)
+    yes: Bools = np.any((column == 1.0) & ~unseen, axis=1)
+    wrong = ~np.all((column == 0.0) | (column == 1.0) | unseen, axis=1)
+    varying = ~wrong & yes & np.any((column == 0.0) & ~unseen, axis=1)
     faults = [
         Fault(
             code="RUN_ELIGIBILITY",
@@ -174,8 +200,7 @@ def _eligible(layout: Layout, name: str) -> Bools:
     ]
     if faults:
         raise RunError(faults)
-    able: Bools = column[:, 0] == 1.0
-    return able
+    return yes
 
 
 def _named(units: list[object]) -> str:
@@ -239,7 +264,9 @@ def _conventions(
         "anticipation": options.anticipation,
         "method": options.method if options.covariates else "difference in means",
         "covariates": ", ".join(options.covariates) or None,
-        "covariate_period": "the earlier of the two periods" if options.covariates else None,
+        "covariate_period": covariate_period(layout) if options.covariates else None,
+        "sampling": options.sampling,
+        "gaps": "none" if layout.sampling == "balanced" else layout.sampling,
         "trimmed_comparison_units": sum(cell.trimmed for cell in cells),
         "cells_without_comparison": len(treated - seen),
         "cohorts_used_for_comparison_only": ", ".join(f"{g:g}" for g in left) or None,
@@ -247,7 +274,12 @@ def _conventions(
     }
 
 
-def _notes(world: Sorted, cells: tuple[Cell, ...]) -> tuple[str, ...]:
+def covariate_period(layout: Layout) -> str:
+    """From which period a unit's covariates are taken."""
+    return "each row's own" if layout.sampling == "rows" else "the earlier of the two periods"
+
+
+def _notes(world: Sorted, cells: tuple[Cell, ...], options: TripleOptions) -> tuple[str, ...]:
     """Stable keys of what a reader must be told about the design of this comparison."""
     layout = world.arranged.layout
     sizes = np.diff(layout.offsets)
@@ -261,6 +293,8 @@ def _notes(world: Sorted, cells: tuple[Cell, ...]) -> tuple[str, ...]:
         ),
         "units_without_untreated_period": world.arranged.without_base > 0,
         "single_unit_cohort": any(sizes[c] == 1 for c in treated),
+        "rows_as_cross_sections": layout.sampling == "rows",
+        "unbalanced_panel": layout.sampling != "balanced" and options.sampling == "panel",
     }
     return tuple(name for name, true in holds.items() if true)
 
@@ -273,12 +307,14 @@ def _series(world: Sorted) -> tuple[SeriesPoint, ...]:
     points = []
     for g in distinct(start):
         rows = start == g
-        w = layout.weights[rows]
+        w, y = layout.weights[rows], layout.outcome[rows]
+        seen = np.isfinite(y)
         arm = "comparison" if g == NEVER else labels.get(int(g), str(int(g)))
-        means = (w @ layout.outcome[rows]) / float(np.sum(w))
+        sums, mass, units = w @ np.where(seen, y, 0.0), w @ seen, np.sum(seen, axis=0)
         points += [
-            SeriesPoint(arm=arm, period=p, label=labels[p], mean=float(m), units=int(np.sum(rows)))
-            for p, m in zip(layout.periods, means, strict=True)
+            SeriesPoint(arm=arm, period=p, label=labels[p], mean=float(sums[i] / mass[i]), units=int(units[i]))
+            for i, p in enumerate(layout.periods)
+            if units[i]
         ]
     return tuple(points)
 
@@ -292,8 +328,11 @@ def second_opinion(request: EstimationRequest) -> SecondOpinion:
     weights = {}
     for groups, at in planned_cells(world, options):
         if at.period != at.base and len(groups.compared) > 1:
-            found = smallest_variance_weights(triples(layout, groups, at, options.method).influence)
-            compared = [starts[code] for code, _ in groups.compared]
+            each = triples(layout, groups, at, options.method)
+            if each is None:
+                continue
+            found = smallest_variance_weights(each.influence)
+            compared = [starts[code] for code, _ in each.compared]
             weights[starts[groups.treated], layout.periods[at.period]] = dict(
                 zip(compared, found.tolist(), strict=True)
             )
@@ -301,7 +340,7 @@ def second_opinion(request: EstimationRequest) -> SecondOpinion:
         request,
         Choices(options.control_group, options.base_period, options.anticipation, options.method),
         options.covariates,
-        TripleAgain(options.eligible, weights),
+        TripleAgain(options.eligible, weights, _rule(options)),
     )
 
 

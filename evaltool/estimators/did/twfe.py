@@ -44,11 +44,13 @@ from evaltool.estimators.did._regression import (
     RegressionOptions,
     check_clusters,
     conventions_of,
+    headline_regression,
     regress,
 )
 from evaltool.estimators.did._rows import arrange_rows
 from evaltool.estimators.did._second_rows import twfe_again
 from evaltool.numerics.cell_averages import Average
+from evaltool.numerics.regression_methods import HeadlineRegression
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
 
@@ -96,6 +98,14 @@ def estimate(request: EstimationRequest) -> Estimate:
     return finish(request, "did.twfe", found)
 
 
+def regression_of(request: EstimationRequest) -> HeadlineRegression:
+    """The regression, whose first coefficient is the headline. Raises RunError."""
+    options = options_of(request)
+    rows = arrange_rows(request, 0, options.covariates)
+    regression = regress(rows, rows.treated.astype(np.float64)[:, None], ("treated",), options)
+    return headline_regression(rows, regression, np.eye(1, regression.fit.coefficients.shape[0])[0])
+
+
 def second_opinion(request: EstimationRequest) -> SecondOpinion:
     """The coefficient from linearmodels. Raises RunError."""
     return twfe_again(request, options_of(request).covariates)
@@ -122,4 +132,5 @@ PLUGIN = EstimatorPlugin(
     options=TwfeOptions,
     estimate=estimate,
     second_opinion=second_opinion,
+    regression=regression_of,
 )

@@ -91,13 +91,15 @@ InferenceMethod = Literal[
     "cr2",
     "cr2_ik",
     "cr3",
+    "two_way",
     "wild_bootstrap",
     "multiplier_bootstrap",
     "randomisation",
     "conley_taber",
     "ferman_pinto",
 ]
-"""``own`` is the method's own standard error and test; the others belong to difference-in-differences."""
+"""``own`` is the method's own standard error and test; the others belong to difference-in-differences, ``two_way`` (by
+cluster and by period) to its regressions."""
 
 
 class InferenceRule(Record):

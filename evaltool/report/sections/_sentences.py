@@ -86,10 +86,30 @@ def _uncertainty(telling: Telling, estimate: Estimate) -> list[str]:
     key = "result.interval_share" if estimate.is_share else key
     inside = [t for t in _thresholds(telling) if evidence.lower < t < evidence.upper]
     sentences = [telling.tell(key, {"level": telling.level(evidence.level), **ends})]
+    why = unusable_interval(telling, estimate)
+    if why is not None:
+        return [*sentences, telling.tell("result.interval_unusable", {"why": why})]
     if inside:
         said = "result.threshold_inside" if len(inside) == 1 else "result.thresholds_inside"
         sentences.append(telling.tell(said, {"list": " · ".join(telling.scale.text(t) for t in inside)}))
     return sentences
+
+
+def unusable_interval(telling: Telling, estimate: Estimate) -> str | None:
+    """Why the interval of an effect is not to be used, in words; None where nothing says so.
+
+    The agreed method's own row where inference was examined, else what the check of clusters found.
+    """
+    if estimate.kind != "effect":
+        return None
+    examined = telling.run.examination
+    primary = None if examined is None else examined.primary
+    if primary is not None:
+        unusable = primary.status == "unusable"
+        return telling.name_of("inference_reason", primary.reason or "") if unusable else None
+    found = next((gate.evidence for gate in telling.run.gates if gate.name == "few_clusters"), {})
+    too_few = found.get("standard_error_unusable") is True
+    return telling.name_of("inference_reason", "too_few_clusters") if too_few else None
 
 
 def _thresholds(telling: Telling) -> list[Decimal]:
@@ -138,6 +158,8 @@ def _strength(telling: Telling, estimate: Estimate) -> str:
     evidence = telling.evidence(estimate)
     if evidence.lower is None or evidence.upper is None:
         return _among_placebos(telling, estimate) if judged_by_placebos(estimate) else "without_uncertainty"
+    if unusable_interval(telling, estimate) is not None:
+        return "unusable_interval"
     if evidence.lower > 0:
         return "strong"
     return "negative" if evidence.upper < 0 else "inconclusive"
@@ -178,7 +200,9 @@ def evidence_sentence(telling: Telling) -> str:
         return telling.tell(f"evidence.{key}", {"names": ", ".join(blocking)} if blocking else NOTHING)
     signed = {act.gate for act in telling.run.sign_offs}
     waiting = [gate.name for gate in telling.run.gates if gate.asks_for_review and gate.name not in signed]
-    sentence = _placebo_sentence(telling, key) if key.startswith(PLACEBO) else telling.tell(f"evidence.{key}")
+    why = None if telling.headline is None else unusable_interval(telling, telling.headline)
+    told = {"why": why} if key == "unusable_interval" and why is not None else NOTHING
+    sentence = _placebo_sentence(telling, key) if key.startswith(PLACEBO) else telling.tell(f"evidence.{key}", told)
     if key == "none" or not waiting:
         return sentence
     names = ", ".join(telling.name_of("gate", name) for name in waiting)

@@ -38,6 +38,8 @@ def _keys(telling: Telling) -> tuple[list[str], list[str]]:
         cannot.append("not_no_effect")
     if evidence == "without_uncertainty":
         cannot.append("not_chance")
+    elif evidence == "unusable_interval":
+        cannot.append("not_chance_unusable")
     elif evidence.startswith(PLACEBO):
         cannot += ["not_ranked", "not_interval"] if evidence in UNRANKED else ["not_interval"]
     if telling.monitoring:

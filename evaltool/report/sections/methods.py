@@ -52,7 +52,8 @@ def _shown(telling: Telling, value: bool | float | str | None) -> str:
     if isinstance(value, bool):
         return telling.say("trace_word.yes" if value else "trace_word.no")
     if isinstance(value, str):
-        return telling.say(f"convention_value.{value}") if telling.voice.says(f"convention_value.{value}") else value
+        spoken = (f"{table}.{value}" for table in ("convention_value", "inference_method"))
+        return next((telling.say(key) for key in spoken if telling.voice.says(key)), value)
     return telling.number(value)
 
 
