@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, cast
 
 from evaltool.direct.call import Frame, attempt, column_names, estimated, listed, method_of, only, panel_of
 from evaltool.direct.matched import MatchedDesign
@@ -86,7 +86,19 @@ def g_computation(
     ``kind`` is what the outcome is: ``mean`` or ``money`` (difference of means), ``binary`` (also risk and odds ratio,
     under ``certificate``), ``count`` (also rate ratio). Raises UsageError, DataError, RunError.
     """
-    return _modelled("weighted.g_computation", design, frame, (outcome, kind), covariates)
+    return _modelled("weighted.g_computation", design, frame, (outcome, kind), {"covariates": covariates})
+
+
+def bias_corrected(
+    design: MatchedDesign, frame: Frame, *, outcome: str, covariates: Sequence[str] = (), neighbours: int = 2
+) -> Estimate:
+    """Matching with replacement, its bias corrected by regression on ``covariates`` (``weighted.bias_corrected``).
+
+    ``covariates`` are the design's own when empty; ``neighbours`` of the own group, besides the unit itself, stand for
+    the variance. Raises UsageError, DataError, RunError (RUN_NOT_BIAS_CORRECTED without replacement).
+    """
+    stated = {"covariates": covariates, "neighbours": neighbours}
+    return _modelled("weighted.bias_corrected", design, frame, (outcome, "mean"), stated)
 
 
 def doubly_robust(
@@ -97,22 +109,22 @@ def doubly_robust(
     ``design`` is from ``evaltool.weighting.inverse_propensity`` for the ATT, ATC or ATE. ``kind`` as in
     ``g_computation``. Raises UsageError, DataError, RunError.
     """
-    return _modelled("weighted.doubly_robust", design, frame, (outcome, kind), covariates)
+    return _modelled("weighted.doubly_robust", design, frame, (outcome, kind), {"covariates": covariates})
 
 
 def _modelled(
-    name: str, design: MatchedDesign, frame: Frame, outcome: tuple[str, Kind], covariates: Sequence[str]
+    name: str, design: MatchedDesign, frame: Frame, outcome: tuple[str, Kind], stated: Mapping[str, object]
 ) -> Estimate:
-    """The estimate by an estimator with outcome models; ``outcome`` is the column and its kind."""
+    """The estimate by an estimator with outcome models; ``outcome`` is the column and its kind, ``stated`` options."""
     column, kind = outcome
     faults = [*only("kind", kind, ("mean", "binary", "count", "money"), name), *column_names({"outcome": column}, name)]
-    adjusted = listed("covariates", covariates, name, faults)
+    adjusted = listed("covariates", stated["covariates"], name, faults)
     if faults:
         raise UsageError(faults)
     made = _design(design, name)
     matched = made.call.roles
     roles = replace(matched, outcome=column, covariates=tuple(dict.fromkeys((*matched.covariates, *adjusted))))
-    options: dict[str, Option] = {"covariates": adjusted}
+    options = cast("dict[str, Option]", {**stated, "covariates": adjusted})
     call = replace(
         made.call, name=name, roles=roles, estimator=name, options=options, target=made.target, outcome_kind=kind
     )

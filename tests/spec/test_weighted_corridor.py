@@ -27,6 +27,7 @@ CASES = [
     ("matching.subclass", "subclasses = 4", "weighted.difference", "ATT"),
     ("matching.coarsened_exact", "bins = { a = 3, b = 3 }", "weighted.g_computation", "ATT"),
     ("matching.nearest", 'replace = true\nestimand = "ATE"', "weighted.difference", "ATE"),
+    ("matching.nearest", "replace = true", "weighted.bias_corrected", "ATT"),
     ("weighting.inverse_propensity", 'estimand = "ATE"', "weighted.doubly_robust", "ATE"),
     ("weighting.entropy_balancing", "", "weighted.g_computation", "ATT"),
     ("weighting.covariate_balancing", 'estimand = "ATO"', "weighted.difference", "ATO"),
