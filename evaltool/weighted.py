@@ -57,7 +57,7 @@ def difference(
 
     ``frame`` holds the units the design was made on, with the outcome. ``se``: ``cluster_set`` (by matched set),
     ``cluster_set_and_unit`` (both, where units stand in several sets), ``bootstrap`` (999 draws of matched sets),
-    ``abadie_imbens`` (matching with replacement on a score; ``abadie_imbens_2016``: the score estimated, for the ATE),
+    ``abadie_imbens`` (matching with replacement on a score; ``abadie_imbens_2016``: a logit score, estimated),
     ``m_estimation`` (weights count as estimated), ``robust`` (HC3), ``hc1``, ``hc0``; ``auto`` takes matched sets where
     every unit is in one, else M-estimation where the weights have equations, else HC3. Others are refused. Raises
     UsageError, DataError, RunError (RUN_OTHER_UNITS when the frame holds other units).

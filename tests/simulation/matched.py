@@ -29,12 +29,12 @@ MENU: dict[str, Wanted] = {
     "1 with replacement": (
         "matching.nearest",
         {"replace": True},
-        ("cluster_set_and_unit", "hc3", "abadie_imbens"),
+        ("cluster_set_and_unit", "hc3", "abadie_imbens", "abadie_imbens_2016"),
     ),
     "5 with replacement": (
         "matching.nearest",
         {"replace": True, "ratio": 5},
-        ("cluster_set_and_unit", "hc3", "abadie_imbens"),
+        ("cluster_set_and_unit", "hc3", "abadie_imbens", "abadie_imbens_2016"),
     ),
     "1 with replacement, ATE": (
         "matching.nearest",
