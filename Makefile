@@ -48,6 +48,7 @@ bench: $(VENV)/.dev ## time the methods beside other packages, on this machine
 simulate: $(VENV)/.dev ## coverage of nominal 95 % intervals by simulation, printed as a table (about ten minutes)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/run.py --samples $(SAMPLES) --jobs $(JOBS)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/baselines.py --samples 400
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/matched.py --samples $(SAMPLES)
 
 lock: $(VENV)/.dev ## resolve the requirements again, with hashes and without addresses (needs uv)
 	$(COMPILE) requirements/build.in pyproject.toml -o requirements/run.txt
