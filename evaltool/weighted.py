@@ -10,6 +10,8 @@ from evaltool.direct.call import Frame, attempt, column_names, estimated, listed
 from evaltool.direct.matched import MatchedDesign
 from evaltool.direct.result import DirectEstimate
 from evaltool.errors import Fault, Place, UsageError
+from evaltool.estimators.weighted._learners import Learner
+from evaltool.estimators.weighted.doubly_robust import with_learner
 from evaltool.records.estimate import Estimate
 from evaltool.records.plan.analysis import Option
 
@@ -101,19 +103,46 @@ def bias_corrected(
     return _modelled("weighted.bias_corrected", design, frame, (outcome, "mean"), stated)
 
 
-def doubly_robust(
-    design: MatchedDesign, frame: Frame, *, outcome: str, covariates: Sequence[str] = (), kind: Kind = "mean"
+def doubly_robust(  # noqa: PLR0913 - the direct road: column names and options as keywords
+    design: MatchedDesign,
+    frame: Frame,
+    *,
+    outcome: str,
+    covariates: Sequence[str] = (),
+    kind: Kind = "mean",
+    folds: int | None = None,
+    learner: Learner | str | None = None,
 ) -> Estimate:
     """Outcome models corrected by inverse propensity weighted residuals (``weighted.doubly_robust``).
 
     ``design`` is from ``evaltool.weighting.inverse_propensity`` for the ATT, ATC or ATE. ``kind`` as in
-    ``g_computation``. Raises UsageError, DataError, RunError.
+    ``g_computation``. ``folds`` cross-fits the models; ``learner`` then takes their place: any object with ``fit`` and
+    ``predict`` (or ``predict_proba`` for a binary outcome), copied and seeded before each fit, or a name a plan may
+    state, such as ``"sklearn.linear_model.LassoCV"``. Raises UsageError, DataError, RunError.
     """
-    return _modelled("weighted.doubly_robust", design, frame, (outcome, kind), {"covariates": covariates})
+    name = "weighted.doubly_robust"
+    stated: dict[str, object] = {"covariates": covariates}
+    if folds is not None:
+        stated["folds"] = folds
+    if isinstance(learner, str):
+        stated["learner"] = learner
+    if learner is None or isinstance(learner, str):
+        return _modelled(name, design, frame, (outcome, kind), stated)
+    given: object = learner
+    if not isinstance(given, Learner) or isinstance(given, type) or folds is None:
+        cause = f"learner is {learner!r}" + ("" if folds is None else ", which cannot fit and predict") + "."
+        fix = "Give an object with fit and predict, not its class, and state folds, for instance folds=5."
+        raise UsageError(Fault("USAGE_BAD_ARGUMENT", cause, fix, Place(key=f"{name}.learner")))
+    return _modelled(name, design, frame, (outcome, kind), stated, given)
 
 
 def _modelled(
-    name: str, design: MatchedDesign, frame: Frame, outcome: tuple[str, Kind], stated: Mapping[str, object]
+    name: str,
+    design: MatchedDesign,
+    frame: Frame,
+    outcome: tuple[str, Kind],
+    stated: Mapping[str, object],
+    learner: Learner | None = None,
 ) -> Estimate:
     """The estimate by an estimator with outcome models; ``outcome`` is the column and its kind, ``stated`` options."""
     column, kind = outcome
@@ -129,6 +158,8 @@ def _modelled(
         made.call, name=name, roles=roles, estimator=name, options=options, target=made.target, outcome_kind=kind
     )
     method = method_of(call)
+    if learner is not None:
+        method = replace(method, estimator=with_learner(method.estimator, learner))
     panel = attempt(lambda: panel_of(frame, roles, name), faults)
     if faults or panel is None:
         raise UsageError(faults)

@@ -12,7 +12,7 @@ The influence values count the models' coefficients, and the weights where their
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -67,7 +67,7 @@ def _arm(problem: Problem, arm: Bools) -> tuple[float, Floats]:
     own = arm.astype(np.float64)
     fit_weights = own if problem.augmented else own * problem.weights
     b = _fit(problem, fit_weights)
-    mean, slope = _curve(x @ b, problem.family)
+    mean, slope = curve(x @ b, problem.family)
     total = float(np.sum(problem.population)) / n
     correction = own * problem.weights * (y - mean) if problem.augmented else np.zeros_like(y)
     value = float(np.mean(problem.population * mean + correction)) / total
@@ -84,7 +84,7 @@ def _arm(problem: Problem, arm: Bools) -> tuple[float, Floats]:
     return value, influence
 
 
-def _curve(eta: Floats, family: Family) -> tuple[Floats, Floats]:
+def curve(eta: Floats, family: Family) -> tuple[Floats, Floats]:
     """Mean and its derivative in the linear predictor."""
     if family == "identity":
         return eta, np.ones_like(eta)
@@ -93,6 +93,16 @@ def _curve(eta: Floats, family: Family) -> tuple[Floats, Floats]:
         return mean, mean
     mean = 1.0 / (1.0 + np.exp(-np.clip(eta, -BEYOND, BEYOND)))
     return mean, mean * (1.0 - mean)
+
+
+def coefficients_of(problem: Problem, x: Floats, y: Floats) -> Floats:
+    """(k + 1,) coefficients of the problem's model on (m, k) regressors and (m,) outcomes, constant first.
+
+    Raises RunError.
+    """
+    matrix = np.column_stack([np.ones(x.shape[0]), x])
+    rows = Regressors(matrix, problem.x.names, problem.x.where)
+    return _fit(replace(problem, x=rows, y=y), np.ones(y.shape[0]))
 
 
 def _fit(problem: Problem, weights: Floats) -> Floats:
@@ -107,7 +117,7 @@ def _fit(problem: Problem, weights: Floats) -> Floats:
     b = np.zeros(q.shape[1])
     for _ in range(STEPS):
         eta = basis @ b
-        mean, slope = _curve(eta, problem.family)
+        mean, slope = curve(eta, problem.family)
         gradient = basis.T @ (w * (y - mean))
         if float(np.max(np.abs(gradient))) <= TOLERANCE * size:
             return np.asarray(linalg.solve_triangular(r, b), dtype=np.float64)

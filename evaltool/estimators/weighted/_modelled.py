@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ from evaltool.records.estimate import AbsentReason, Counts, Estimate, Relative
 from evaltool.records.panel import FloatArray, IntArray
 from evaltool.records.plugins import EstimationRequest
 
+Conventions = Mapping[str, bool | int | float | str | None]
 FAMILIES: dict[str, Family] = {"binary": "logit", "count": "log"}
 """Canonical links by kind of outcome; identity for the others."""
 
@@ -40,7 +42,13 @@ class Modelled:
     clusters: IntArray | None
 
 
-def modelled(request: EstimationRequest, covariates: tuple[str, ...], *, augmented: bool) -> Modelled:
+def modelled(
+    request: EstimationRequest,
+    covariates: tuple[str, ...],
+    *,
+    augmented: bool,
+    means: Callable[[Problem], Means] = mean_outcomes,
+) -> Modelled:
     """Both means. ``covariates``: of the outcome models, the design's own when empty. Raises RunError."""
     facts = request.design.summary.matching
     named = covariates or (() if facts is None else facts.covariates)
@@ -67,7 +75,7 @@ def modelled(request: EstimationRequest, covariates: tuple[str, ...], *, augment
     )
     sets = units.sets[inside]
     clustered = bool(np.all(sets > 0)) and "strata" not in units.facts.conventions
-    return Modelled(units, problem, mean_outcomes(problem), sets - 1 if clustered else None)
+    return Modelled(units, problem, means(problem), sets - 1 if clustered else None)
 
 
 def population_of(units: MatchedUnits) -> FloatArray:
@@ -90,7 +98,9 @@ def _check_kind(outcome: FloatArray, family: Family) -> None:
     raise RunError(Fault("RUN_OUTCOME_MODEL", cause, fix, Place(key="outcome.kind")))
 
 
-def as_estimate(request: EstimationRequest, name: str, found: Modelled, model: str) -> Estimate:
+def as_estimate(
+    request: EstimationRequest, name: str, found: Modelled, model: str, more: Conventions | None = None
+) -> Estimate:
     """The difference of both means as an estimate, with ratios beside it where the outcome has them."""
     means, facts = found.means, found.units.facts
     effect = means.with_treatment - means.without
@@ -134,6 +144,7 @@ def as_estimate(request: EstimationRequest, name: str, found: Modelled, model: s
             "interval": sides_convention(request),
             "scores": "taken as known" if found.units.equations is None else "estimated",
             "tie_range": "not_computed" if tied else "no_ties",
+            **(more or {}),
         },
         certificate=_ratios(found, rule) if absent is None else {},
         notes=("estimand_changed",) if facts.treated_matched < facts.treated_submitted else (),
