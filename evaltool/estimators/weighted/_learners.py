@@ -39,6 +39,13 @@ class Learner(Protocol):
         """Predict."""
 
 
+@runtime_checkable
+class _Draws(Protocol):
+    """scikit-learn's way of holding a seed."""
+
+    random_state: object
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Taught:
     """A learner with the name it is printed under."""
@@ -98,11 +105,9 @@ def _probabilities(learner: Learner) -> Callable[[FloatArray], FloatArray] | Non
 def _seeded(learner: Learner, seed: int) -> Learner:
     """The learner with a seed wherever it would draw without one."""
     settings: Callable[[], Mapping[str, object]] | None = getattr(learner, "get_params", None)
-    change: Callable[..., object] | None = getattr(learner, "set_params", None)
-    if settings is not None and change is not None:
-        found = settings().items()
-        unset = [name for name, value in found if name.rpartition("__")[2] == "random_state" and value is None]
-        change(**dict.fromkeys(unset, seed))
+    for one in (learner, *(() if settings is None else settings().values())):
+        if isinstance(one, _Draws) and one.random_state is None:
+            one.random_state = seed
     return learner
 
 
