@@ -54,8 +54,11 @@ def difference(
     outcome: str,
     covariates: Sequence[str] = (),
     se: StandardError = "auto",
+    before: Sequence[str] = (),
 ) -> Estimate:
     """The weighted difference in means of matched units (``weighted.difference``), adjusted for ``covariates`` if any.
+
+    With ``before``, columns with the outcome before the start, what is compared is the change since their mean.
 
     ``frame`` holds the units the design was made on, with the outcome. ``se``: ``cluster_set`` (by matched set),
     ``cluster_set_and_unit`` (both, where units stand in several sets), ``bootstrap`` (999 draws of matched sets),
@@ -65,13 +68,17 @@ def difference(
     UsageError, DataError, RunError (RUN_OTHER_UNITS when the frame holds other units).
     """
     faults = [*only("se", se, tuple(STANDARD_ERRORS), NAME), *column_names({"outcome": outcome}, NAME)]
-    adjusted = listed("covariates", covariates, NAME, faults)
+    named = {"covariates": covariates, "before": before}
+    adjusted, earlier = (listed(key, value, NAME, faults) for key, value in named.items())
     if faults:
         raise UsageError(faults)
     made = _design(design)
     matched = made.call.roles
-    roles = replace(matched, outcome=outcome, covariates=tuple(dict.fromkeys((*matched.covariates, *adjusted))))
+    columns = tuple(dict.fromkeys((*matched.covariates, *adjusted, *earlier)))
+    roles = replace(matched, outcome=outcome, covariates=columns)
     options: dict[str, Option] = {"covariates": adjusted, "se": STANDARD_ERRORS[se]}
+    if earlier:
+        options["before"] = earlier
     call = replace(made.call, name=NAME, roles=roles, options=options, target=made.target)
     method = method_of(call)
     panel = attempt(lambda: panel_of(frame, roles, NAME), faults)
@@ -81,25 +88,41 @@ def difference(
 
 
 def g_computation(
-    design: MatchedDesign, frame: Frame, *, outcome: str, covariates: Sequence[str] = (), kind: Kind = "mean"
+    design: MatchedDesign,
+    frame: Frame,
+    *,
+    outcome: str,
+    covariates: Sequence[str] = (),
+    kind: Kind = "mean",
+    before: Sequence[str] = (),
 ) -> Estimate:
     """Outcome models by group on the design's weights, averaged over its target (``weighted.g_computation``).
 
     ``kind`` is what the outcome is: ``mean`` or ``money`` (difference of means), ``binary`` (also risk and odds ratio,
-    under ``certificate``), ``count`` (also rate ratio). Raises UsageError, DataError, RunError.
+    under ``certificate``), ``count`` (also rate ratio). ``before`` as in ``difference``. Raises UsageError, DataError,
+    RunError.
     """
-    return _modelled("weighted.g_computation", design, frame, (outcome, kind), {"covariates": covariates})
+    return _modelled(
+        "weighted.g_computation", design, frame, (outcome, kind), {"covariates": covariates, "before": before}
+    )
 
 
 def bias_corrected(
-    design: MatchedDesign, frame: Frame, *, outcome: str, covariates: Sequence[str] = (), neighbours: int = 2
+    design: MatchedDesign,
+    frame: Frame,
+    *,
+    outcome: str,
+    covariates: Sequence[str] = (),
+    neighbours: int = 2,
+    before: Sequence[str] = (),
 ) -> Estimate:
     """Matching with replacement, its bias corrected by regression on ``covariates`` (``weighted.bias_corrected``).
 
     ``covariates`` are the design's own when empty; ``neighbours`` of the own group, besides the unit itself, stand for
-    the variance. Raises UsageError, DataError, RunError (RUN_NOT_BIAS_CORRECTED without replacement).
+    the variance; ``before`` as in ``difference``. Raises UsageError, DataError, RunError (RUN_NOT_BIAS_CORRECTED
+    without replacement).
     """
-    stated = {"covariates": covariates, "neighbours": neighbours}
+    stated: dict[str, object] = {"covariates": covariates, "before": before, "neighbours": neighbours}
     return _modelled("weighted.bias_corrected", design, frame, (outcome, "mean"), stated)
 
 
@@ -110,18 +133,19 @@ def doubly_robust(  # noqa: PLR0913 - the direct road: column names and options 
     outcome: str,
     covariates: Sequence[str] = (),
     kind: Kind = "mean",
+    before: Sequence[str] = (),
     folds: int | None = None,
     learner: Learner | str | None = None,
 ) -> Estimate:
     """Outcome models corrected by inverse propensity weighted residuals (``weighted.doubly_robust``).
 
-    ``design`` is from ``evaltool.weighting.inverse_propensity`` for the ATT, ATC or ATE. ``kind`` as in
+    ``design`` is from ``evaltool.weighting.inverse_propensity`` for the ATT, ATC or ATE. ``kind`` and ``before`` as in
     ``g_computation``. ``folds`` cross-fits the models; ``learner`` then takes their place: any object with ``fit`` and
     ``predict`` (or ``predict_proba`` for a binary outcome), copied and seeded before each fit, or a name a plan may
     state, such as ``"sklearn.linear_model.LassoCV"``. Raises UsageError, DataError, RunError.
     """
     name = "weighted.doubly_robust"
-    stated: dict[str, object] = {"covariates": covariates}
+    stated: dict[str, object] = {"covariates": covariates, "before": before}
     if folds is not None:
         stated["folds"] = folds
     if isinstance(learner, str):
@@ -147,13 +171,14 @@ def _modelled(
     """The estimate by an estimator with outcome models; ``outcome`` is the column and its kind, ``stated`` options."""
     column, kind = outcome
     faults = [*only("kind", kind, ("mean", "binary", "count", "money"), name), *column_names({"outcome": column}, name)]
-    adjusted = listed("covariates", stated["covariates"], name, faults)
+    adjusted, earlier = (listed(key, stated[key], name, faults) for key in ("covariates", "before"))
     if faults:
         raise UsageError(faults)
     made = _design(design, name)
     matched = made.call.roles
-    roles = replace(matched, outcome=column, covariates=tuple(dict.fromkeys((*matched.covariates, *adjusted))))
-    options = cast("dict[str, Option]", {**stated, "covariates": adjusted})
+    columns = tuple(dict.fromkeys((*matched.covariates, *adjusted, *earlier)))
+    roles = replace(matched, outcome=column, covariates=columns)
+    options = cast("dict[str, Option]", {**stated, "covariates": adjusted, "before": earlier})
     call = replace(
         made.call, name=name, roles=roles, estimator=name, options=options, target=made.target, outcome_kind=kind
     )

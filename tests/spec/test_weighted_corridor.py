@@ -35,7 +35,7 @@ CASES = [
 ]
 
 
-def run_of(folder: Path, method: str, options: str, estimator: str, target: str) -> Run:
+def run_of(folder: Path, method: str, options: str, estimator: str, target: str, more: str = "") -> Run:
     frame = cross_section(71, 120, 400).rename(
         columns={"unit": "id", "treated": "offered", "x.a": "a", "x.b": "b", "y.y": "y"}
     )
@@ -43,7 +43,7 @@ def run_of(folder: Path, method: str, options: str, estimator: str, target: str)
     frame.drop(columns="weight").to_csv(folder / "data.csv", index=False)
     head = MATCHING.split("[design]", maxsplit=1)[0].replace('target = "ATT"', f'target = "{target}"')
     design = f'[design]\nmethod = "{method}"\n\n[design.options]\ncovariates = ["a", "b"]\n{options}\n\n'
-    (folder / "plan.toml").write_text(f'{head}{design}[estimator]\nmethod = "{estimator}"\n', encoding="utf-8")
+    (folder / "plan.toml").write_text(f'{head}{design}[estimator]\nmethod = "{estimator}"\n{more}', encoding="utf-8")
     plan = read_plan(folder / "plan.toml")
     write_lock(plan)
     write_design_lock(plan, lock_design(plan, read_blind_panel(plan)))
@@ -66,3 +66,11 @@ def test_from_plan_to_pages(tmp_path: Path, method: str, options: str, estimator
             blocks = build_section(section, run, lang)
             assert blocks or section == "main_estimate", section
     assert pd.notna(run.estimate.se)
+
+
+def test_matched_changes_from_plan_to_pages(tmp_path: Path) -> None:
+    """``before`` is a column of the plan; methods that stand beside take the change too."""
+    run = run_of(tmp_path, "matching.full", "", "weighted.difference", "ATT", '\n[estimator.options]\nbefore = ["b"]\n')
+    assert run.estimate.att == pytest.approx(2.0, abs=1.0), "the true effect"
+    assert run.estimate.conventions["before"] == "b"
+    assert {gate.name: gate.verdict for gate in run.gates}["second_opinion"] == "PASS"

@@ -84,6 +84,7 @@ def fit_effect(units: MatchedUnits, se: str) -> Effect:
         absent = "NO_VARIATION"
     by_set = kind == "cluster_set"
     own = units.weights[inside][treated]
+    seen = (units.outcome if units.after is None else units.after)[inside][treated]
     means = (own[:, None] * matrix[treated]).sum(axis=0) / own.sum()
     means[TREATMENT] = 0.0
     return Effect(
@@ -91,7 +92,7 @@ def fit_effect(units: MatchedUnits, se: str) -> Effect:
         se=None if absent else value,
         absent=absent,
         df=None if absent or kind in NORMAL else _df(units, kind, fit),
-        observed=math.fsum((own * outcome[treated]).tolist()) / math.fsum(own.tolist()),
+        observed=math.fsum((own * seen).tolist()) / math.fsum(own.tolist()),
         formula=FORMULAS[kind][0],
         factor=FORMULAS[kind][1],
         clusters=units.facts.sets if by_set else None,

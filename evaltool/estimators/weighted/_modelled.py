@@ -47,15 +47,19 @@ def modelled(
     covariates: tuple[str, ...],
     *,
     augmented: bool,
+    before: tuple[str, ...] = (),
     means: Callable[[Problem], Means] = mean_outcomes,
 ) -> Modelled:
-    """Both means. ``covariates``: of the outcome models, the design's own when empty. Raises RunError."""
+    """Both means. ``covariates``: of the outcome models, the design's own when empty. Raises RunError.
+
+    With columns ``before`` the means are of the change since theirs, and the models linear.
+    """
     facts = request.design.summary.matching
     named = covariates or (() if facts is None else facts.covariates)
-    units = matched_units(request, named, "auto")
+    units = matched_units(request, named, "auto", before)
     inside = units.inside
     treated = units.treated[inside] == 1.0
-    family = FAMILIES.get(request.outcome.kind, "identity")
+    family: Family = "identity" if before else FAMILIES.get(request.outcome.kind, "identity")
     outcome = units.outcome[inside]
     _check_kind(outcome, family)
     centred, names = units.covariates[inside], units.names
@@ -114,6 +118,7 @@ def as_estimate(
     interval, p_value = interval_and_p(effect, value, rule)
     tied = bool(np.any(uneven(found.units.ties, found.units.weights)))
     sets = None if found.clusters is None else int(np.max(found.clusters)) + 1
+    level = _level(found)
     return Estimate(
         key=request.key,
         method=name,
@@ -129,8 +134,8 @@ def as_estimate(
         counts=Counts(
             treated=counts[0], comparison=counts[1], observations=sum(counts), clusters=sets, treated_clusters=sets
         ),
-        observed=means.with_treatment,
-        counterfactual=means.without,
+        observed=means.with_treatment + level,
+        counterfactual=means.without + level,
         relative=_relative(request, found, rule, known=absent is None),
         conventions={
             "model": model,
@@ -151,8 +156,23 @@ def as_estimate(
     )
 
 
+def since(before: tuple[str, ...]) -> Conventions:
+    """The convention that an effect is on a change; nothing where it is not."""
+    return {"before": ", ".join(before)} if before else {}
+
+
+def _level(found: Modelled) -> float:
+    """What the population had before, where the means are of changes."""
+    units, q = found.units, found.problem.population
+    if units.after is None:
+        return 0.0
+    return float(q @ (units.after - units.outcome)[units.inside]) / float(np.sum(q))
+
+
 def _relative(request: EstimationRequest, found: Modelled, rule: InferenceRule, *, known: bool) -> Relative | None:
     """The effect over the mean without treatment; RunError when that is not positive and a relative one was agreed."""
+    if found.units.after is not None:
+        return None
     up, below = found.means.with_treatment, found.means.without
     if below <= NOISE * float(np.max(np.abs(found.problem.y))):
         if request.estimand.scale == "absolute":

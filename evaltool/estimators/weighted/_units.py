@@ -52,6 +52,8 @@ class MatchedUnits:
     rows: PairRows | None = None
     """One row for each time a unit stands in a set, where the standard error asks for it."""
     seed: int = 1
+    after: FloatArray | None = None
+    """(n,) the outcome itself, where ``outcome`` is its change since before the start."""
 
     @property
     def inside(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -83,10 +85,17 @@ def data_of(request: EstimationRequest) -> tuple[Panel, pd.DataFrame, MatchSumma
     return panel, design.weights, design.summary.matching
 
 
-def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: str) -> MatchedUnits:
-    """The units of the design with the outcome asked for. Raises RunError with every fault found."""
+def matched_units(
+    request: EstimationRequest, covariates: tuple[str, ...], se: str, before: tuple[str, ...] = ()
+) -> MatchedUnits:
+    """The units of the design with the outcome asked for, or its change since the mean of the columns ``before``.
+
+    Raises RunError with every fault found.
+    """
     panel, weights, facts = data_of(request)
-    faults = [*_plan_faults(request, facts), *_covariate_faults(panel, covariates), *_roster_faults(panel, weights)]
+    faults = [*_plan_faults(request, facts), *_roster_faults(panel, weights)]
+    faults += [*_covariate_faults(panel, covariates), *_covariate_faults(panel, before, "before")]
+    faults += _change_faults(request) if before else []
     faults += [*_set_faults(request.design, facts, se), *matching_se_faults(facts, se, covariates)]
     if faults:
         raise RunError(faults)
@@ -105,7 +114,8 @@ def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: s
         )
     return MatchedUnits(
         facts=facts,
-        outcome=outcome,
+        outcome=outcome - change_from(panel, before) if before else outcome,
+        after=outcome if before else None,
         treated=frame["treated"].to_numpy(dtype=np.float64),
         weights=weights["weight"].to_numpy(dtype=np.float64),
         sets=weights["set"].to_numpy(dtype=np.int64),
@@ -118,6 +128,12 @@ def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: s
         seed=request.inference.seed,
         equations=equations_of(panel, facts) if se in {"auto", "m_estimation"} and len(weights) == submitted else None,
     )
+
+
+def change_from(panel: Panel, before: tuple[str, ...]) -> FloatArray:
+    """(n,) mean of the outcome before the start."""
+    columns = panel.frame[[f"x.{name}" for name in before]].to_numpy(dtype=np.float64)
+    return np.asarray(columns.mean(axis=1), dtype=np.float64)
 
 
 def _set_faults(design: Design, facts: MatchSummary, se: str) -> list[Fault]:
@@ -200,12 +216,21 @@ def _plan_faults(request: EstimationRequest, facts: MatchSummary) -> list[Fault]
     ]
 
 
-def _covariate_faults(panel: Panel, covariates: tuple[str, ...]) -> list[Fault]:
-    """Adjustment covariates that are not in the data or not complete."""
+def _change_faults(request: EstimationRequest) -> list[Fault]:
+    """A relative effect, where a change is what is compared."""
+    if request.estimand.scale == "absolute":
+        return []
+    cause = "A relative effect is agreed, and what is compared is the change since before the start."
+    fix = "Agree on an absolute effect, or leave before out."
+    return [Fault("RUN_NOT_BY_MATCHING", cause, fix, Place(key="estimator.options.before"))]
+
+
+def _covariate_faults(panel: Panel, covariates: tuple[str, ...], option: str = "covariates") -> list[Fault]:
+    """Columns of an option that are not in the data or not complete."""
     known = panel.covariates
     faults = []
     for name in covariates:
-        place = Place(key="estimator.options.covariates", column=name)
+        place = Place(key=f"estimator.options.{option}", column=name)
         if name not in known:
             fix, near = f"Known covariates: {', '.join(known) or 'none'}.", did_you_mean(name, list(known))
             cause = f"The data have no covariate '{name}'."

@@ -43,6 +43,7 @@ from pydantic import Field
 from evaltool.estimators._inference import inference_rule, interval_and_p, sides_convention, statistic_of
 from evaltool.estimators.weighted._bias import bias_again, ground_of
 from evaltool.estimators.weighted._fit import NOISE
+from evaltool.estimators.weighted._modelled import since
 from evaltool.estimators.weighted._units import MatchedUnits, matched_units
 from evaltool.numerics.bias_correction import gaps, imputed, variance
 from evaltool.records.base import Record
@@ -57,6 +58,8 @@ class BiasCorrectedOptions(Record):
 
     covariates: tuple[str, ...] = ()
     """Columns the bias is corrected by; the design's own when absent."""
+    before: tuple[str, ...] = ()
+    """Columns with the outcome before the start: the effect is then on the change since their mean."""
     neighbours: int = Field(default=2, ge=1, le=50)
     """Units of the own group, besides itself, whose outcomes stand for the variance at a place."""
 
@@ -73,7 +76,7 @@ def units_of(request: EstimationRequest) -> MatchedUnits:
     """The units with the covariates of the correction. Raises RunError."""
     facts = request.design.summary.matching
     named = options_of(request).covariates or (() if facts is None else facts.covariates)
-    return matched_units(request, named, "hc0")
+    return matched_units(request, named, "hc0", options_of(request).before)
 
 
 def estimate(request: EstimationRequest) -> Estimate:
@@ -112,6 +115,7 @@ def estimate(request: EstimationRequest) -> Estimate:
             "model": "matching, its bias corrected by least squares weighted by use",
             "covariates": ", ".join(units.names) or None,
             "se": "Abadie & Imbens 2006 and 2011, matching with replacement",
+            **since(options.before),
             "neighbours": options.neighbours,
             "small_sample_factor": "none",
             "distribution": "normal",

@@ -7,7 +7,8 @@ Estimand
 Equation as implemented
     Weighted least squares of the outcome on a constant, treatment and the covariates named (none: the weighted
     difference in means) with the design's weights; the effect is the coefficient of treatment. The counterfactual is
-    the mean outcome of the matched treated minus the effect.
+    the mean outcome of the matched treated minus the effect. With ``before`` the outcome is its change since the mean
+    of those columns, measured before the start: matched or weighted difference-in-differences.
 
 Uncertainty
     ``cluster_set``: HC1 with scores summed within matched sets, (n − 1)/(n − k) · G/(G − 1), t with G − 1 degrees of
@@ -19,21 +20,24 @@ Uncertainty
 
 Assumptions
     Those of the design; for the adjusted effect also that the outcome is linear in the covariates or the matched
-    groups are balanced in them.
+    groups are balanced in them. With ``before``: without treatment the change would have been the same among those
+    alike. Matching on earlier values of the outcome itself is another assumption, and draws those who were unusually
+    high or low back to their own mean (Daw & Hatfield 2018).
 
 Refuses when
     The design has no matched weights; the plan asks for another target than the ATT, for clusters other than matched
     sets or for a baseline denominator; ``cluster_set`` is asked for and units are in several sets; covariates are
-    unknown or collinear among the matched; a relative effect has a denominator that is not positive.
+    unknown or collinear among the matched; a relative effect has a denominator that is not positive, or is of changes.
 
 Source
     Ho, Imai, King & Stuart 2007 (Political Analysis 15), section 5 (regression after matching); Abadie & Spiess 2022
     (JASA 117), theorem 3 (clustering by matched set without replacement); MacKinnon & White 1985 (Journal of
-    Econometrics 29), equation 12 (HC3).
+    Econometrics 29), equation 12 (HC3); Heckman, Ichimura & Todd 1997 (Review of Economic Studies 64), equation 13
+    (matched changes); Abadie 2005 (Review of Economic Studies 72), equation 10 (weighted changes).
 
 Reference implementation and agreed tolerance
     R MatchIt 4.7.1, lm and sandwich 3.0.2 (vcovCL, HC1; vcovHC, HC3) on the same sets: effects and standard errors to
-    1e-8 relative.
+    1e-8 relative. Weighted changes: ``did.two_by_two`` with method = "ipw" on the same panel, 1e-9.
 """
 
 from __future__ import annotations
@@ -71,6 +75,8 @@ class DifferenceOptions(Record):
     covariates: tuple[str, ...] = ()
     """Columns the outcome is adjusted for."""
     se: StandardError = "auto"
+    before: tuple[str, ...] = ()
+    """Columns with the outcome before the start: the effect is then on the change since their mean."""
 
 
 def options_of(request: EstimationRequest) -> DifferenceOptions:
@@ -84,7 +90,7 @@ def options_of(request: EstimationRequest) -> DifferenceOptions:
 def estimate(request: EstimationRequest) -> Estimate:
     """The effect on the matched treated with its range over tie orders. Raises RunError with every fault found."""
     options = options_of(request)
-    units = matched_units(request, options.covariates, options.se)
+    units = matched_units(request, options.covariates, options.se, options.before)
     effect = fit_effect(units, options.se)
     ties = tie_range(units)
     rule = inference_rule(request, df=effect.df)
@@ -143,6 +149,7 @@ def _conventions(
     return {
         "model": "weighted least squares" if units.names else "weighted difference in means",
         "covariates": ", ".join(units.names) or None,
+        **({"before": ", ".join(options.before)} if options.before else {}),
         "se": effect.formula,
         "se_option": options.se,
         "cluster": "matched set" if effect.clusters is not None else None,
@@ -171,7 +178,7 @@ def _notes(units: MatchedUnits, ties: TieRange) -> tuple[str, ...]:
 
 def second_opinion(request: EstimationRequest) -> SecondOpinion:
     """Scores from statsmodels.Logit, then the effect from statsmodels.WLS on the sets. Raises RunError."""
-    return difference_again(request, options_of(request).covariates)
+    return difference_again(request, options_of(request).covariates, options_of(request).before)
 
 
 PLUGIN = EstimatorPlugin(

@@ -9,7 +9,7 @@ Equation as implemented
     μ_t = [Σ q m_t + Σ_{D = t} w (y − m_t)] / Σ q, τ = μ₁ − μ₀. ATE: w = 1/e and 1/(1 − e); ATT: 1 and e/(1 − e).
     With ``folds`` the models are cross-fitted: units are divided by the sha256 of seed and id within each group, and
     nobody's outcome goes into their own prediction; ``learner`` then names one of scikit-learn's instead. The score is
-    the design's, which was locked.
+    the design's, which was locked. With ``before``: of the change since the mean of those columns, identity link.
 
 Uncertainty
     Influence values of the stacked equations of score, models and means; cross-fitted, those of score and means, since
@@ -43,7 +43,7 @@ from pydantic import Field, model_validator
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.weighted._cross_fit import CrossFit, crossed
 from evaltool.estimators.weighted._learners import Learner, LearnerName, Taught, named
-from evaltool.estimators.weighted._modelled import as_estimate, modelled
+from evaltool.estimators.weighted._modelled import as_estimate, modelled, since
 from evaltool.estimators.weighted._models_again import means_again
 from evaltool.estimators.weighted._second_opinion import weights_checked
 from evaltool.estimators.weighted._units import data_of
@@ -61,6 +61,8 @@ class DoublyRobustOptions(Record):
 
     covariates: tuple[str, ...] = ()
     """Columns of the outcome models; the design's own when absent."""
+    before: tuple[str, ...] = ()
+    """Columns with the outcome before the start: the models are then linear, of the change since their mean."""
     folds: int | None = Field(default=None, ge=FEWEST, le=50)
     """Parts of a cross-fit; none when absent."""
     learner: LearnerName | None = None
@@ -118,22 +120,22 @@ def _cross(request: EstimationRequest) -> CrossFit | None:
 def _estimated(request: EstimationRequest, cross: CrossFit | None) -> Estimate:
     """The effect, cross-fitted or not."""
     _check_design(request)
-    covariates = options_of(request).covariates
+    covariates, before = options_of(request).covariates, options_of(request).before
     if cross is None:
-        found = modelled(request, covariates, augmented=True)
-        return as_estimate(request, NAME, found, "augmented inverse propensity weighting")
-    found = modelled(request, covariates, augmented=True, means=cross.means)
+        found = modelled(request, covariates, augmented=True, before=before)
+        return as_estimate(request, NAME, found, "augmented inverse propensity weighting", since(before))
+    found = modelled(request, covariates, augmented=True, before=before, means=cross.means)
     model = "augmented inverse propensity weighting, cross-fitted"
-    return as_estimate(request, NAME, found, model, cross.conventions())
+    return as_estimate(request, NAME, found, model, {**cross.conventions(), **since(before)})
 
 
 def _again(request: EstimationRequest, cross: CrossFit | None) -> SecondOpinion:
     """The effect by another road."""
-    covariates = options_of(request).covariates
+    covariates, before = options_of(request).covariates, options_of(request).before
     if cross is None:
-        return means_again(request, covariates, augmented=True)
+        return means_again(request, covariates, augmented=True, before=before)
     checked = weights_checked(request)
-    value, how = cross.again(modelled(request, covariates, augmented=True, means=cross.means).problem)
+    value, how = cross.again(modelled(request, covariates, augmented=True, before=before, means=cross.means).problem)
     return SecondOpinion(value=value, by=f"{checked}, {how}")
 
 
