@@ -190,13 +190,20 @@ def coarsened_exact(  # noqa: PLR0913 - the direct road: column names and option
     estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
     bins: Mapping[str, int] | None = None,
     cutpoints: Mapping[str, Sequence[Number]] | None = None,
+    pairs: bool = False,
+    tie_order: str | None = None,
 ) -> MatchedDesign:
     """Strata of equal bins (``matching.coarsened_exact``): ``bins`` or ``cutpoints`` by column, else Sturges' number.
 
-    Raises UsageError, DataError, RunError.
+    ``pairs``: one with one within each stratum, the nearest; ``tie_order`` decides between equally good ones. Raises
+    UsageError, DataError, RunError.
     """
     cuts = {name: tuple(exactly(point) for point in points) for name, points in (cutpoints or {}).items()}
     options: dict[str, Option] = {"estimand": estimand, "bins": dict(bins or {}), "cutpoints": dict(cuts)}
+    if pairs:
+        options["pairs"] = True
+    if tie_order is not None and tie_order != unit:
+        options["tie_order"] = tie_order
     return _stratified(frame, "coarsened_exact", (treatment, unit), covariates, options)
 
 
