@@ -19,7 +19,13 @@ from evaltool.records.plan.analysis import Option
 Number = float | Decimal
 DISTANCES = ("logit", "probit", "mahalanobis", "robust_mahalanobis", "scaled_euclidean")
 
-NEAREST: Mapping[str, Option] = {"estimand": "ATT", "distance": "logit", "calipers": {}, "support": "all"}
+NEAREST: Mapping[str, Option] = {
+    "estimand": "ATT",
+    "distance": "logit",
+    "calipers": {},
+    "support": "all",
+    "unmatched_treated": "rename",
+}
 """Defaults of options that are stated only where they differ; the others' is None."""
 
 
@@ -45,6 +51,7 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
     exact: Sequence[str] = (),
     anti_exact: Sequence[str] = (),
     support: Literal["all", "both", "treated", "comparison"] = "all",
+    unmatched_treated: Literal["rename", "refuse"] = "rename",
 ) -> MatchedDesign:
     """Nearest neighbours on a score or on several columns (``matching.nearest``), for the ATT, ATC or ATE.
 
@@ -53,7 +60,8 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
     scores in order (smaller first); the id when absent. ``exact`` columns must be equal within a set, ``anti_exact``
     ones differ. ``match_on`` are the columns of a distance on several, the covariates when absent. With ``max_ratio``
     the number of matches varies around ``ratio``. With ``replace`` all ties are averaged, and ``order`` and
-    ``tie_order`` have no effect. Raises UsageError, DataError, RunError.
+    ``tie_order`` have no effect. ``unmatched_treated``: whether treated units without a match rename the estimand or
+    stop. Raises UsageError, DataError, RunError.
     """
     name = "matching.nearest"
     faults: list[Fault] = [
@@ -72,6 +80,7 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
         "calipers": dict(widths),
         "support": support,
         "tie_order": None if tie_order == unit else tie_order,
+        "unmatched_treated": unmatched_treated,
     }
     options = {**columns, **always, **unlike(rare, NEAREST)}
     if caliper is not None or caliper_sd != "overall":
@@ -98,6 +107,7 @@ def optimal(  # noqa: PLR0913 - the direct road: column names and options as key
     calipers: Mapping[str, Number] | None = None,
     tie_order: str | None = None,
     exact: Sequence[str] = (),
+    unmatched_treated: Literal["rename", "refuse"] = "rename",
 ) -> MatchedDesign:
     """Pairs or sets with the least total distance (``matching.optimal``), for the ATT: unique and certified.
 
@@ -115,6 +125,7 @@ def optimal(  # noqa: PLR0913 - the direct road: column names and options as key
         "caliper": exactly(caliper),
         "calipers": dict(widths),
         "tie_order": ordering[0] if ordering else None,
+        "unmatched_treated": unmatched_treated,
     }
     fixed: dict[str, Option] = {"scale": scale, "ratio": ratio, "exact": columns["exact"]}
     options = {"covariates": columns["covariates"], **fixed, **unlike(rare, NEAREST)}
@@ -139,6 +150,7 @@ def full(  # noqa: PLR0913 - the direct road: column names and options as keywor
     calipers: Mapping[str, Number] | None = None,
     tie_order: str | None = None,
     exact: Sequence[str] = (),
+    unmatched_treated: Literal["rename", "refuse"] = "rename",
 ) -> MatchedDesign:
     """Everybody in sets of one with one or more, at the least total distance (``matching.full``): unique and certified.
 
@@ -160,6 +172,7 @@ def full(  # noqa: PLR0913 - the direct road: column names and options as keywor
         "caliper": exactly(caliper),
         "calipers": dict(widths),
         "tie_order": ordering[0] if ordering else None,
+        "unmatched_treated": unmatched_treated,
     }
     fixed: dict[str, Option] = {"scale": scale, "exact": columns["exact"]}
     options = {"covariates": columns["covariates"], **fixed, **unlike(rare, NEAREST)}
