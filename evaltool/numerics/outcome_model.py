@@ -55,14 +55,32 @@ class Means:
     influence: Floats
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Arm:
+    """Mean outcome in one state with its (n,) influence values, the model's (k,) coefficients, and how they carry on.
+
+    ``carried`` (k,) is the inverse of the model's derivative times the derivative of the mean.
+    """
+
+    value: float
+    influence: Floats
+    coefficients: Floats
+    carried: Floats
+    family: Family
+
+    def predict(self, x: Floats) -> Floats:
+        """(m,) means at (m, k) regressors."""
+        return curve(x @ self.coefficients, self.family)[0]
+
+
 def mean_outcomes(problem: Problem) -> Means:
     """Both means. Raises RunError: RUN_COLLINEAR, RUN_OUTCOME_MODEL (no finite coefficients fit an arm)."""
-    found = [_arm(problem, arm) for arm in (problem.treated, ~problem.treated)]
-    return Means(found[0][0], found[1][0], np.column_stack([found[0][1], found[1][1]]))
+    found = [arm_means(problem, arm) for arm in (problem.treated, ~problem.treated)]
+    return Means(found[0].value, found[1].value, np.column_stack([found[0].influence, found[1].influence]))
 
 
-def _arm(problem: Problem, arm: Bools) -> tuple[float, Floats]:
-    """Mean outcome in one state, and its (n,) influence values."""
+def arm_means(problem: Problem, arm: Bools) -> Arm:
+    """Mean outcome in one state. Raises RunError."""
     x, y, n = problem.x.matrix, problem.y, float(problem.y.shape[0])
     own = arm.astype(np.float64)
     fit_weights = own if problem.augmented else own * problem.weights
@@ -81,7 +99,7 @@ def _arm(problem: Problem, arm: Bools) -> tuple[float, Floats]:
         each = own * (y - mean) * ((x @ carried) if not problem.augmented else 1.0 / total)
         moved = (problem.equations.slope * each[:, None]).mean(axis=0)
         influence = influence - problem.equations.psi @ np.linalg.solve(problem.equations.bread.T / n, moved)
-    return value, influence
+    return Arm(value, influence, b, carried, problem.family)
 
 
 def curve(eta: Floats, family: Family) -> tuple[Floats, Floats]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,9 +17,11 @@ from evaltool.estimators._inference import (
     statistic_of,
 )
 from evaltool.estimators.weighted._fit import NOISE
+from evaltool.estimators.weighted._ties import notes_of, tie_conventions
 from evaltool.estimators.weighted._units import MatchedUnits, matched_units
 from evaltool.numerics.inference import InferenceRule, influence_covariance, influence_se
-from evaltool.numerics.matching_ties import uneven
+from evaltool.numerics.matching_ties import TieRange, ranged, uneven
+from evaltool.numerics.model_ties import ModelTies, moving_of
 from evaltool.numerics.outcome_model import Family, Means, Problem, mean_outcomes
 from evaltool.numerics.regression import Regressors
 from evaltool.records.base import Json
@@ -30,6 +32,8 @@ from evaltool.records.plugins import EstimationRequest
 Conventions = Mapping[str, bool | int | float | str | None]
 FAMILIES: dict[str, Family] = {"binary": "logit", "count": "log"}
 """Canonical links by kind of outcome; identity for the others."""
+TRIED, SWAPPED = 256, 50
+"""Largest numbers of tie orders that are all tried, and of pairs swapped one by one: each is two models."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +120,7 @@ def as_estimate(
     value = None if absent else se
     rule = inference_rule(request)
     interval, p_value = interval_and_p(effect, value, rule)
-    tied = bool(np.any(uneven(found.units.ties, found.units.weights)))
+    ties = tie_range(found)
     sets = None if found.clusters is None else int(np.max(found.clusters)) + 1
     level = _level(found)
     return Estimate(
@@ -148,12 +152,35 @@ def as_estimate(
             "distribution": "normal",
             "interval": sides_convention(request),
             "scores": "taken as known" if found.units.equations is None else "estimated",
-            "tie_range": "not_computed" if tied else "no_ties",
+            **tie_conventions(ties),
             **(more or {}),
         },
         certificate=_ratios(found, rule) if absent is None else {},
-        notes=("estimand_changed",) if facts.treated_matched < facts.treated_submitted else (),
+        notes=notes_of(facts, ties),
     )
+
+
+def tie_range(found: Modelled) -> TieRange | None:
+    """The effect's range over tie orders; None where a model does not fit in one of those tried."""
+    units, problem = found.units, found.problem
+    if problem.augmented or not bool(np.any(uneven(units.ties, units.weights))):
+        effect = found.means.with_treatment - found.means.without
+        return TieRange(lower=effect, upper=effect, how="no_ties", orders=1)
+    everybody = np.column_stack([np.ones(units.outcome.shape[0]), units.covariates])
+    whole = replace(
+        problem,
+        x=replace(problem.x, matrix=everybody),
+        y=units.outcome,
+        treated=units.treated == 1.0,
+        weights=units.weights,
+        equations=None,
+    )
+    whom = {"ATT": whole.treated, "ATC": ~whole.treated}.get(units.facts.estimand[:3], np.ones_like(whole.treated))
+    tied, moving = moving_of(whole, units.ties)
+    try:
+        return ranged(tied, ModelTies(whole, whom, moving), TRIED, SWAPPED)
+    except RunError:
+        return None
 
 
 def since(before: tuple[str, ...]) -> Conventions:

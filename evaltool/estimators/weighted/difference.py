@@ -48,6 +48,7 @@ from evaltool.estimators._inference import inference_rule, interval_and_p, sides
 from evaltool.estimators.weighted._fit import Effect, fit_effect
 from evaltool.estimators.weighted._relative import relative_of
 from evaltool.estimators.weighted._second_opinion import difference_again
+from evaltool.estimators.weighted._ties import notes_of, tie_conventions
 from evaltool.estimators.weighted._units import DESIGNS, MatchedUnits, matched_units
 from evaltool.numerics.matching_ties import Tied, TieRange, adjusted_range, mean_range
 from evaltool.records.base import Record
@@ -119,9 +120,9 @@ def estimate(request: EstimationRequest) -> Estimate:
         observed=effect.observed,
         counterfactual=effect.observed - effect.att,
         relative=relative_of(request, units, effect, rule),
-        conventions={**_conventions(request, options, units, effect), **_tie_conventions(ties)},
+        conventions={**_conventions(request, options, units, effect), **tie_conventions(ties)},
         certificate={"tie_range": {"lower": ties.lower, "upper": ties.upper, "how": ties.how, "orders": ties.orders}},
-        notes=_notes(units, ties),
+        notes=notes_of(facts, ties),
     )
 
 
@@ -129,17 +130,6 @@ def tie_range(units: MatchedUnits) -> TieRange:
     """The effect's range over tie orders, ends widened to hold the effect itself against rounding."""
     tied = Tied(y=units.outcome, treated=units.treated, weights=units.weights, groups=units.ties)
     return mean_range(tied) if not units.names else adjusted_range(tied, units.covariates)
-
-
-def _tie_conventions(ties: TieRange) -> dict[str, bool | int | float | str | None]:
-    """The range, where the effect depends on ties at all."""
-    moves = ties.how != "no_ties"
-    return {
-        "tie_range": ties.how,
-        "tie_lower": ties.lower if moves else None,
-        "tie_upper": ties.upper if moves else None,
-        "tie_orders": ties.orders,
-    }
 
 
 def _conventions(
@@ -162,18 +152,6 @@ def _conventions(
         "weights": units.facts.conventions.get("weights", "treated 1, comparison units average 1"),
         "scores": "estimated" if effect.formula.endswith("estimated") else "taken as known",
     }
-
-
-def _notes(units: MatchedUnits, ties: TieRange) -> tuple[str, ...]:
-    """Stable keys of what a reader must be told."""
-    notes = []
-    if units.facts.treated_matched < units.facts.treated_submitted:
-        notes.append("estimand_changed")
-    if ties.how != "no_ties":
-        notes.append("effect_depends_on_ties")
-    if ties.how == "searched":
-        notes.append("tie_range_searched")
-    return tuple(notes)
 
 
 def second_opinion(request: EstimationRequest) -> SecondOpinion:

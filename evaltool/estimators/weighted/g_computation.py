@@ -14,7 +14,7 @@ Equation as implemented
 Uncertainty
     Influence values of the stacked equations of models, means and, where the weights have equations, weights; summed
     within matched sets where every unit is in one. Normal distribution. Ratios: on the log scale. The range over tie
-    orders is not computed; where ties exist the check on them cannot tell.
+    orders is enumerated up to 256 orders, else searched as for the adjusted difference: the true range may be wider.
 
 Assumptions
     Those of the design; the outcome models are right, or the groups are balanced in what they leave out.
