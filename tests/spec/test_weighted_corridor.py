@@ -18,6 +18,7 @@ from evaltool.reading.lock_file import write_lock
 from evaltool.reading.panel_file import read_panel
 from evaltool.reading.plan_file import read_plan
 from evaltool.records.run import Run
+from evaltool.report.blocks import Table
 from evaltool.report.section import build_section
 
 SECTIONS = ("design", "people_flow", "balance", "overlap_scores", "methods", "main_estimate")
@@ -33,6 +34,12 @@ CASES = [
     ("weighting.covariate_balancing", 'estimand = "ATO"', "weighted.difference", "ATO"),
     ("weighting.stable", 'tolerance = "0.05"', "weighted.difference", "ATT"),
 ]
+DENOMINATOR = {
+    "ATT": ("i indsatsgruppen", "of the treatment group"),
+    "ATE": ("begge gruppers varians", "both groups' variances"),
+    "ATO": ("blandt alle, vægtet", "everybody, weighted"),
+}
+"""What mean differences are divided by, in words."""
 
 
 def run_of(folder: Path, method: str, options: str, estimator: str, target: str, more: str = "") -> Run:
@@ -66,6 +73,9 @@ def test_from_plan_to_pages(tmp_path: Path, method: str, options: str, estimator
             blocks = build_section(section, run, lang)
             assert blocks or section == "main_estimate", section
     assert pd.notna(run.estimate.se)
+    for lang, words in zip(("da", "en"), DENOMINATOR[target], strict=True):
+        notes = [block.note for block in build_section("balance", run, lang) if isinstance(block, Table)]
+        assert words in str(notes[0])
 
 
 def test_matched_changes_from_plan_to_pages(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ Equation as implemented
 
 Uncertainty
     ``cluster_set``: HC1 with scores summed within matched sets, (n − 1)/(n − k) · G/(G − 1), t with G − 1 degrees of
-    freedom. ``hc3`` and ``hc1``: by unit, t with n − k. ``auto`` takes ``cluster_set`` where every unit is in one set
+    freedom. ``hc3`` and ``hc1``: by unit, t with n − k. ``bootstrap``: of matched sets; for weights of units, or of the
+    clusters under ``inference.cluster``, the weights fitted again in each of 999 draws (refused when they do not exist
+    in more than one of twenty). ``auto`` takes ``cluster_set`` where every unit is in one set
     and ``hc3`` otherwise. All treat the matching as given. Relative effect: delta method on the same covariance.
     Tie order: the smallest and largest effect over every order of tied units stand beside the effect: exact for the
     difference in means; for an adjusted effect all orders are tried when there are at most 4096, else it is searched
@@ -142,15 +144,16 @@ def _conventions(
         **({"before": ", ".join(options.before)} if options.before else {}),
         "se": effect.formula,
         "se_option": options.se,
-        "cluster": "matched set" if effect.clusters is not None else None,
+        "cluster": "matched set" if effect.clusters is not None and units.redraw is None else request.inference.cluster,
         **({"seed": units.seed} if options.se == "bootstrap" else {}),
+        **({} if effect.failed is None else {"draws_without_weights": effect.failed}),
         "clusters": effect.clusters,
         "small_sample_factor": effect.factor,
         "distribution": "normal" if effect.df is None else "t",
         "df": effect.df,
         "interval": sides_convention(request),
         "weights": units.facts.conventions.get("weights", "treated 1, comparison units average 1"),
-        "scores": "estimated" if effect.formula.endswith("estimated") else "taken as known",
+        "scores": "estimated" if effect.formula.endswith("estimated") or units.redraw else "taken as known",
     }
 
 
