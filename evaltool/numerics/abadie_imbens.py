@@ -39,7 +39,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Intervals:
+class Intervals:
     """For (m,) units asked about, the slice [low, high) of a sorted pool, and the pool's members in that order."""
 
     pool: Ints
@@ -66,7 +66,15 @@ class _Intervals:
         return found
 
 
-def _nearest(score: Ints, asked: Ints, pool: Ints, count: int) -> _Intervals:
+def spread_on_line(score: Ints, outcome: Floats, asked: Ints, pool: Ints, count: int) -> Floats:
+    """(a,) variance of the outcome among the ``count`` of the pool nearest to each unit asked about, ties included."""
+    near = nearest_on_line(score, asked, pool, count)
+    mean = near.sums(outcome) / near.size
+    squares = near.sums(outcome**2) - near.size * mean**2
+    return np.asarray(np.maximum(squares, 0.0) / np.maximum(near.size - 1.0, 1.0), dtype=np.float64)
+
+
+def nearest_on_line(score: Ints, asked: Ints, pool: Ints, count: int) -> Intervals:
     """Everybody of the pool within the distance of the ``count``-th nearest to each unit asked about."""
     order = pool[np.argsort(score[pool], kind="stable")]
     line = score[order]
@@ -79,7 +87,7 @@ def _nearest(score: Ints, asked: Ints, pool: Ints, count: int) -> _Intervals:
     reach = np.partition(far, count - 1, axis=1)[:, count - 1]
     low = np.searchsorted(line, score[asked] - reach, side="left")
     high = np.searchsorted(line, score[asked] + reach, side="right")
-    return _Intervals(order, low.astype(np.int64), high.astype(np.int64))
+    return Intervals(order, low.astype(np.int64), high.astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,14 +106,11 @@ def matched(line: Line) -> Matched:
     imputed, used, squared, variance = (np.zeros(n) for _ in range(4))
     for own in (line.treated, ~line.treated):
         mine, theirs = np.flatnonzero(own), np.flatnonzero(~own)
-        near = _nearest(line.score, mine, theirs, line.matches)
+        near = nearest_on_line(line.score, mine, theirs, line.matches)
         imputed[mine] = near.sums(line.outcome) / near.size
         used += near.spread_back(1.0 / near.size, n)
         squared += near.spread_back(1.0 / near.size**2, n)
-        like = _nearest(line.score, mine, mine, NEIGHBOURS)
-        mean = like.sums(line.outcome) / like.size
-        spread = like.sums(line.outcome**2) - like.size * mean**2
-        variance[mine] = np.maximum(spread, 0.0) / np.maximum(like.size - 1.0, 1.0)
+        variance[mine] = spread_on_line(line.score, line.outcome, mine, mine, NEIGHBOURS)
     return Matched(imputed, used, squared, variance)
 
 
@@ -179,7 +184,7 @@ def _pulls(line: Line, model: ScoreModel) -> Floats:
     for own in (line.treated, ~line.treated):
         mine, theirs = np.flatnonzero(own), np.flatnonzero(~own)
         for pool in (mine, theirs):
-            near = _nearest(line.score, mine, pool, NEIGHBOURS)
+            near = nearest_on_line(line.score, mine, pool, NEIGHBOURS)
             share = model.probability[mine] if bool(line.treated[pool[0]]) else 1.0 - model.probability[mine]
             size = near.size[:, None]
             mean_x, mean_y = near.sums(model.x) / size, near.sums(line.outcome)[:, None] / size

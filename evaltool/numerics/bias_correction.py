@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaltool.numerics.abadie_imbens import spread_on_line
 from evaltool.numerics.inference import Floats, Ints
 from evaltool.numerics.matching import GRID
 from evaltool.numerics.regression import Regressors, weighted_least_squares
@@ -103,11 +104,20 @@ def own_variance(ground: Ground, asked: Ints, count: int = NEIGHBOURS) -> Floats
     cells = np.unique(np.column_stack([ground.treated, ground.stratum]), axis=0, return_inverse=True)[1].reshape(-1)
     for cell in np.unique(cells[asked]).tolist():
         pool, places = np.flatnonzero(cells == cell), np.flatnonzero(cells[asked] == cell)
+        if ground.points.shape[1] == 1:
+            found[places] = _on_line(ground, asked[places], pool, count)
+            continue
         size = max(1, CELLS // pool.shape[0])
         for start in range(0, places.shape[0], size):
             part = places[start : start + size]
             found[part] = _spread(ground, asked[part], pool, min(count, pool.shape[0]))
     return found
+
+
+def _on_line(ground: Ground, asked: Ints, pool: Ints, count: int) -> Floats:
+    """The same along one coordinate, where the nearest are an interval; the outcome centred for the sums."""
+    line = np.rint(ground.points[:, 0] * float(GRID)).astype(np.int64)
+    return spread_on_line(line, ground.outcome - float(np.mean(ground.outcome[pool])), asked, pool, count)
 
 
 def _spread(ground: Ground, asked: Ints, pool: Ints, count: int) -> Floats:

@@ -142,7 +142,6 @@ PLUGIN = EstimatorPlugin(
         designs=("matching.nearest",),
         standard_error="sometimes",
         covariates=True,
-        beside=False,
         aggregations=("simple", "none"),
         minimum_treated=60,
         minimum_comparison=30,
