@@ -21,6 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 warnings.filterwarnings("ignore")
 
 
+ENOUGH = 60.0
+"""Seconds of later calls after which no more are made."""
+
+
 def main() -> None:
     """Run and print."""
     tool, job, file, repeats = sys.argv[1:5]
@@ -29,8 +33,8 @@ def main() -> None:
     run = importlib.import_module(f"jobs.{tool}").JOBS[job]
     value = run(frame)
     first = time.perf_counter() - begin
-    again = []
-    for _ in range(int(repeats)):
+    again: list[float] = []
+    while len(again) < int(repeats) and sum(again) < ENOUGH:
         begin = time.perf_counter()
         run(frame)
         again.append(time.perf_counter() - begin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +68,52 @@ def factors(units: int, periods: int, donors: int, before: int, seed: int) -> pd
     })  # fmt: skip
 
 
+def series(periods: int, before: int, seed: int) -> pd.DataFrame:
+    """One treated series that follows another, with a level that walks; an effect of 1."""
+    r = np.random.default_rng(seed)
+    other = r.normal(size=periods).cumsum() / 4
+    own = 0.8 * other + r.normal(scale=0.3, size=periods).cumsum() / 4 + r.normal(size=periods)
+    own[before:] += 1
+    after = (np.arange(periods) >= before).astype(int)
+    time = np.arange(1, periods + 1)
+    one = pd.DataFrame({"unit": "u0000", "time": time, "start": 0, "treated": 0, "y": other})
+    return pd.concat(
+        [one, pd.DataFrame({"unit": "u0001", "time": time, "start": before + 1, "treated": after, "y": own})]
+    )
+
+
+def with_predictors(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Two covariates that do not change over time."""
+    r = np.random.default_rng(seed)
+    names = frame["unit"].unique()
+    level = frame.groupby("unit")["y"].mean()
+    first, second = pd.Series(r.normal(size=len(names)), names), pd.Series(r.normal(size=len(names)), names)
+    own = frame["unit"]
+    return frame.assign(x1=(level + first).loc[own].to_numpy(), x2=second.loc[own].to_numpy())
+
+
+def wide_people(size: int, columns: int, seed: int) -> pd.DataFrame:
+    """Covariates that shift the chance of treatment, a tenth of ``size`` treated."""
+    r = np.random.default_rng(seed)
+    x = r.normal(size=(size, columns))
+    arm = (r.random(size) < 1 / (1 + np.exp(2.2 - 0.2 * x[:, :5].sum(axis=1)))).astype(int)
+    frame = pd.DataFrame(x, columns=[f"x{k}" for k in range(1, columns + 1)])
+    frame.insert(0, "id", np.arange(size))
+    return frame.assign(treat=arm, y=x.sum(axis=1) + arm + r.normal(size=size))
+
+
+def reference(name: str) -> Path:
+    """A file of the folder that EVALTOOL_REFERENCE names. Raises KeyError without it."""
+    return Path(os.environ["EVALTOOL_REFERENCE"]) / "data" / name
+
+
+def prop99() -> pd.DataFrame:
+    """Cigarette sales in 39 states (Abadie, Diamond & Hainmueller 2010)."""
+    frame = pd.read_csv(reference("california_prop99.csv"))
+    frame.columns = ["unit", "time", "y", "treated"]
+    return frame.assign(start=np.where(frame["unit"] == "California", 1989, 0))
+
+
 INPUTS: dict[str, Callable[[], pd.DataFrame]] = {
     "two_way_1e6": lambda: two_way(100_000, 10, 1),
     "two_way_1e7": lambda: two_way(1_000_000, 10, 2),
@@ -75,6 +122,16 @@ INPUTS: dict[str, Callable[[], pd.DataFrame]] = {
     "people_55k": lambda: people(5_000, 50_000, 5),
     "people_520k": lambda: people(20_000, 500_000, 6),
     "people_12k": lambda: people(2_000, 10_000, 7),
+    "people_220k": lambda: people(20_000, 200_000, 11),
+    "people_1200k": lambda: people(200_000, 1_000_000, 12),
+    "people_1m": lambda: wide_people(1_000_000, 20, 13),
+    "prop99": prop99,
+    "medicaid": lambda: pd.read_csv(reference("medicaid_event_study.csv")),
+    "series_200": lambda: series(200, 150, 14),
+    "factors_39_x": lambda: with_predictors(factors(39, 31, 38, 19, 10), 15),
+    "factors_200": lambda: factors(200, 100, 199, 80, 16),
+    "factors_500": lambda: factors(500, 100, 480, 80, 9),
+    "factors_500_200": lambda: factors(500, 200, 499, 150, 17),
     "factors_39": lambda: factors(39, 31, 38, 19, 10),
     "factors_100": lambda: factors(100, 50, 99, 40, 8),
 }

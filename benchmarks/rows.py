@@ -13,6 +13,13 @@ PEERS: dict[str, tuple[str, ...]] = {
     "causallib": ("causallib==0.10.0",),
     "psmpy": ("psmpy==0.3.16",),
     "sklearn": ("scikit-learn==1.9.1",),
+    "scipy": ("scipy==1.17.1", "scikit-learn==1.9.1"),
+    "statsmodels": ("statsmodels==0.15.0",),
+    "causalinference": ("causalinference==0.1.3",),
+    "mlsynth": ("mlsynth==1.0.0",),
+    "pysyncon": ("pysyncon==1.7.0",),
+    "scpi": ("scpi_pkg==3.0.2",),
+    "causalpy": ("causalpy",),
 }
 """Tool and what is installed for it, in an environment of its own, together with pyarrow to read the input."""
 
@@ -31,21 +38,45 @@ class Row:
 
 STAGGERED = ("diff_diff", "csdid", "moderndid")
 MATCHERS = ("causallib", "psmpy")
+NEIGHBOURS = ("sklearn", "causalinference")
+TWO_WAY = ("pyfixest", "linearmodels", "statsmodels", "diff_diff")
+CONTROLS = ("mlsynth", "pysyncon", "causalpy")
 ROWS = (
-    Row("two-way effects, clustered, 1e6 rows", "two_way", "two_way_1e6", ("pyfixest", "linearmodels")),
-    Row("two-way effects, clustered, 1e7 rows", "two_way", "two_way_1e7", ("pyfixest",), heavy=True),
+    Row("two-way effects, clustered, 1e6 rows", "two_way", "two_way_1e6", TWO_WAY),
+    Row("two-way effects, clustered, 1e7 rows", "two_way", "two_way_1e7", ("pyfixest", "statsmodels"), heavy=True),
     Row("group-time, 10k × 10, no covariates", "group_time", "staggered_10k", STAGGERED),
     Row("group-time, 10k × 10, dr with two", "group_time_dr", "staggered_10k", STAGGERED),
     Row("group-time, 100k × 10, no covariates", "group_time", "staggered_100k", STAGGERED),
     Row("group-time, 100k × 10, dr with two", "group_time_dr", "staggered_100k", STAGGERED),
     Row("group-time, 100k × 10, 999 draws", "group_time_bands", "staggered_100k", STAGGERED),
-    Row("synthetic DiD, 39 × 31, placebo SE", "synthetic_did", "factors_39", ("diff_diff",)),
-    Row("synthetic DiD, 100 × 50, placebo SE", "synthetic_did", "factors_100", ("diff_diff",)),
+    Row("group-time, 100k × 10, dr, 999 draws", "group_time_dr_bands", "staggered_100k", STAGGERED),
+    Row("HonestDiD, Medicaid, four M̄ and six M", "honest", "medicaid", ("diff_diff",)),
+    Row("synthetic DiD, Proposition 99, placebo SE", "synthetic_did", "prop99", ("diff_diff", "mlsynth")),
+    Row("synthetic DiD, 39 × 31, placebo SE", "synthetic_did", "factors_39", ("diff_diff", "mlsynth")),
+    Row("synthetic DiD, 100 × 50, placebo SE", "synthetic_did", "factors_100", ("diff_diff", "mlsynth")),
+    Row("synthetic DiD, 500 × 100, placebo SE", "synthetic_did", "factors_500", ("diff_diff",), heavy=True),
     Row("nearest 1:1, caliper, 5k of 55k", "nearest", "people_55k", MATCHERS),
-    Row("the same, with replacement", "nearest_replace", "people_55k", ("sklearn", *MATCHERS)),
+    Row(
+        "the same, with replacement, 5k of 55k",
+        "nearest_replace",
+        "people_55k",
+        ("sklearn", "causalinference", *MATCHERS),
+    ),
     Row("nearest 1:1, caliper, 20k of 520k", "nearest", "people_520k"),
-    Row("the same, with replacement", "nearest_replace", "people_520k", ("sklearn",)),
+    Row("the same, with replacement, 20k of 520k", "nearest_replace", "people_520k", ("sklearn",)),
+    Row("nearest 1:1, caliper, 200k of 1.2M", "nearest", "people_1200k", heavy=True),
+    Row("the same, with replacement, 200k of 1.2M", "nearest_replace", "people_1200k", ("sklearn",), heavy=True),
     Row("full matching, 2k of 12k", "full", "people_12k"),
-    Row("optimal pairs, 2k of 12k", "optimal", "people_12k"),
-    Row("entropy balancing, 520k", "entropy", "people_520k"),
+    Row("optimal pairs, 2k of 12k", "optimal", "people_12k", ("scipy",)),
+    Row("optimal pairs, caliper, 5k of 55k", "optimal_caliper", "people_55k"),
+    Row("optimal pairs, caliper, 20k of 220k", "optimal_caliper", "people_220k", heavy=True),
+    Row("coarsened exact, 20k of 520k", "coarsened", "people_520k"),
+    Row("entropy balancing, 20k of 520k", "entropy", "people_520k"),
+    Row("entropy balancing, 1M × 20", "entropy_20", "people_1m", heavy=True),
+    Row("synthetic control, Proposition 99, every placebo", "control", "prop99", (*CONTROLS, "diff_diff")),
+    Row("synthetic control, 200 × 100, every placebo", "control", "factors_200", ("mlsynth",)),
+    Row("synthetic control, 500 × 200, every placebo", "control", "factors_500_200", ("mlsynth",), heavy=True),
+    Row("synthetic control, conformal, Proposition 99", "control_conformal", "prop99", ("mlsynth",)),
+    Row("synthetic control, V searched, 39 × 31", "control_predictors", "factors_39_x", ("mlsynth",)),
+    Row("structural series, 200 points", "structural", "series_200", ("statsmodels",)),
 )

@@ -22,7 +22,7 @@ from rows import PEERS, ROWS, Row
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-LIMIT = 600
+LIMIT = 300
 """Seconds after which a tool is given up on."""
 Found = dict[str, float]
 
@@ -55,8 +55,12 @@ def measured(tool: str, row: Row, folder: Path, repeats: int) -> Found | str:
     python = environment(tool, folder)
     if isinstance(python, str):
         return python
+    try:
+        data = written(row.data, folder / "inputs")
+    except KeyError as missing:
+        return f"needs the folder that {missing.args[0]} names"
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
-    command = [str(python), str(HERE / "child.py"), f"{tool}_jobs", row.job, str(written(row.data, folder / "inputs"))]
+    command = [str(python), str(HERE / "child.py"), f"{tool}_jobs", row.job, str(data)]
     try:
         done = subprocess.run(
             [*command, str(repeats)], env={**os.environ, **limits}, capture_output=True, text=True, timeout=LIMIT,

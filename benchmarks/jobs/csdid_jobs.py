@@ -23,4 +23,5 @@ JOBS = {
     "group_time": group_time,
     "group_time_dr": lambda frame: group_time(frame, "y~x1+x2"),
     "group_time_bands": lambda frame: group_time(frame, cband=True, biters=999),
+    "group_time_dr_bands": lambda frame: group_time(frame, "y~x1+x2", cband=True, biters=999),
 }

@@ -22,5 +22,8 @@ def group_time(frame: pd.DataFrame, **more: object) -> float:
 JOBS = {
     "group_time": group_time,
     "group_time_dr": lambda frame: group_time(frame, xformla="~ x1 + x2"),
+    "group_time_dr_bands": lambda frame: group_time(
+        frame, xformla="~ x1 + x2", boot=True, cband=True, biters=999, random_state=1
+    ),
     "group_time_bands": lambda frame: group_time(frame, boot=True, cband=True, biters=999, random_state=1),
 }

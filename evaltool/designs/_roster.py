@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from evaltool.numerics.distinct import distinct
 from evaltool.records.base import Record, seal_of
 from evaltool.records.design import DesignCohort
 from evaltool.records.panel import Panel
@@ -52,5 +53,5 @@ def cohorts_of(panel: Panel, roster: pd.DataFrame, *, never: str) -> tuple[Desig
             units=int(np.sum(start == g)),
             weight=float(np.sum(weight[start == g])),
         )
-        for g in np.unique(start)
+        for g in distinct(start)
     )

@@ -11,6 +11,7 @@ import pandas as pd
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.numerics.cluster_methods import Changes, ClusterTest, Name, Why, cluster_tests
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.few_treated import FEWEST
 from evaltool.numerics.inference import SMALLEST_LEVEL
 from evaltool.records.panel import Panel
@@ -43,12 +44,12 @@ def changes_of(panel: Panel, outcome: str) -> tuple[Changes, int]:
     Raises RunError (RUN_SEVERAL_STARTS).
     """
     frame = panel.frame
-    periods = np.unique(frame["period"].to_numpy(dtype=np.float64))
+    periods = distinct(frame["period"].to_numpy(dtype=np.float64))
     size = periods.shape[0]
     start = frame["first_treated"].to_numpy(dtype=np.float64)[::size]
     keep = start > periods[0]
     values = frame[f"y.{outcome}"].to_numpy(dtype=np.float64).reshape(-1, size)[keep]
-    starts = np.unique(start[keep & (start <= periods[-1])])
+    starts = distinct(start[keep & (start <= periods[-1])])
     if starts.shape[0] != 1:
         raise _several(tuple(panel.label(int(g)) for g in starts))
     after = int(np.searchsorted(periods, starts[0]))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evaltool.numerics.bacon import ALWAYS, NEVER, Bacon, decompose
+from evaltool.numerics.distinct import distinct
 from evaltool.records.ledger import Ledger, LedgerEntry
 from evaltool.records.panel import Panel
 from evaltool.records.showing import Summary
@@ -79,7 +80,7 @@ class Decomposition:
 def decomposition(panel: Panel, outcome: str, always_treated: AlwaysTreated) -> Decomposition:
     """Take the coefficient of a balanced panel apart. A panel that was read has a start within it and a comparison."""
     frame = panel.frame
-    periods = np.unique(frame["period"].to_numpy(dtype=np.float64))
+    periods = distinct(frame["period"].to_numpy(dtype=np.float64))
     size = periods.shape[0]
     starts = frame["first_treated"].to_numpy(dtype=np.float64)[::size]
     weights = frame["weight"].to_numpy(dtype=np.float64)[::size]

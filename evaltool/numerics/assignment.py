@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.inference import Ints
 
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -56,7 +57,8 @@ def assign(cost: Ints, allowed: Bools) -> Assignment:
     partner = linear_sum_assignment(full.astype(np.float64))[1].astype(np.int64)
     columns = _potentials(full, partner)
     rows = full[np.arange(m), partner] - columns[partner]
-    first, several = _first(full - rows[:, None] - columns[None, :], partner, columns)
+    tight = [np.flatnonzero(row == 0).tolist() for row in full - rows[:, None] - columns[None, :]]
+    first, several = first_optimum(tight, np.flatnonzero(columns == 0).tolist(), partner, n + m)
     check(full, first, rows, columns)
     paired = first < n
     total = int(np.sum(full[np.arange(m), first][paired]))
@@ -68,7 +70,7 @@ def check(cost: Ints, partner: Ints, rows: Ints, columns: Ints) -> None:
     reduced = cost - rows[:, None] - columns[None, :]
     free = np.ones(cost.shape[1], dtype=np.bool_)
     free[partner] = False
-    once = np.unique(partner).shape[0] == partner.shape[0]
+    once = distinct(partner).shape[0] == partner.shape[0]
     tight = bool(np.all(reduced[np.arange(cost.shape[0]), partner] == 0))
     if (
         not once
@@ -95,15 +97,14 @@ def _potentials(cost: Ints, partner: Ints) -> Ints:
     raise ValueError(message)
 
 
-def _first(reduced: Ints, partner: Ints, columns: Ints) -> tuple[Ints, bool]:
+def first_optimum(tight: list[list[int]], loose: list[int], partner: Ints, n: int) -> tuple[Ints, bool]:
     """The first optimum in lexicographic order of rows' partners, and whether there was any choice.
 
-    Columns without a row are held by rows that cost nothing and may hold any column of potential zero: then every
-    optimum is a perfect matching along tight arcs, and two of them differ by cycles.
+    ``tight``: each row's columns of reduced cost zero, ascending; ``loose``: the columns of potential zero of all
+    ``n``; ``partner``: any optimum. Columns without a row are held by rows that cost nothing and may hold any column of
+    potential zero: then every optimum is a perfect matching along tight arcs, and two of them differ by cycles.
     """
-    m, n = reduced.shape
-    tight = [np.flatnonzero(row == 0).tolist() for row in reduced]
-    loose = np.flatnonzero(columns == 0).tolist()
+    m = len(tight)
     held = partner.tolist() + sorted(set(range(n)) - set(partner.tolist()))
     row_of = {column: row for row, column in enumerate(held)}
     several = False

@@ -20,6 +20,7 @@ from typing import Literal
 
 import numpy as np
 
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.inference import Floats
 
 NEVER = math.inf
@@ -100,7 +101,7 @@ def _groups(outcome: Floats, starts: Floats, periods: Floats, shares: Floats) ->
     last, first = float(periods[-1]), float(periods[0])
     normal = np.where(starts > last, NEVER, np.where(starts <= first, ALWAYS, starts))
     found = []
-    for start in np.unique(normal).tolist():
+    for start in distinct(normal).tolist():
         members = normal == start
         weight = shares[members]
         share = math.fsum(weight.tolist())

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaltool.numerics.distinct import two_values
 from evaltool.numerics.inference import Floats
 from evaltool.numerics.overlap import Arm, bandwidth, overlap
-
-TWO_VALUES = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,27 +44,25 @@ class Alike:
 
 def is_binary(x: Floats) -> bool:
     """Whether a covariate takes at most two values."""
-    return bool(np.unique(x).shape[0] <= TWO_VALUES)
+    return two_values(x)
 
 
 def spread(x: Floats) -> float:
     """The standard deviation that mean differences are divided by: n − 1, or √(p(1 − p)) for two values scaled 0/1."""
-    values = np.unique(x)
-    if values.shape[0] <= 1:
-        return 0.0
-    if values.shape[0] == TWO_VALUES:
-        share = float(np.mean(x == values[1]))
-        return math.sqrt(share * (1.0 - share)) * float(values[1] - values[0])
-    return float(np.std(x, ddof=1))
+    if not two_values(x):
+        return float(np.std(x, ddof=1))
+    low, high = float(np.min(x)), float(np.max(x))
+    share = float(np.mean(x == high))
+    return math.sqrt(share * (1.0 - share)) * (high - low)
 
 
 def weighted_spread(x: Floats, weights: Floats) -> float:
     """The standard deviation √(Σw(x − mean)² / (1 − Σw²)) under weights of sum one; √(p(1 − p)) for two values."""
-    values = np.unique(x)
-    if values.shape[0] == TWO_VALUES:
-        share = weighted_mean((x == values[1]).astype(np.float64), weights)
-        return math.sqrt(share * (1.0 - share)) * float(values[1] - values[0])
-    return math.sqrt(_variance(x, weights)) if values.shape[0] > 1 else 0.0
+    if not two_values(x):
+        return math.sqrt(_variance(x, weights))
+    low, high = float(np.min(x)), float(np.max(x))
+    share = weighted_mean((x == high).astype(np.float64), weights)
+    return math.sqrt(max(0.0, share * (1.0 - share))) * (high - low)
 
 
 def compare(x: Floats, groups: Groups, *, sd: float, binary: bool) -> Alike:
@@ -111,10 +108,12 @@ def _variance(x: Floats, w: Floats) -> float:
 
 def _distance(a: Floats, u: Floats, b: Floats, v: Floats) -> float:
     """Largest difference between two weighted distribution functions."""
-    values = np.unique(np.concatenate([a, b]))
-    top = np.bincount(np.searchsorted(values, a), weights=u, minlength=values.shape[0]) / float(np.sum(u))
-    low = np.bincount(np.searchsorted(values, b), weights=v, minlength=values.shape[0]) / float(np.sum(v))
-    return float(np.max(np.abs(np.cumsum(top - low))))
+    values = np.concatenate([a, b])
+    order = np.argsort(values)
+    ahead = np.cumsum(np.concatenate([u / float(np.sum(u)), -v / float(np.sum(v))])[order])
+    ordered = values[order]
+    last = np.append(ordered[1:] != ordered[:-1], True)
+    return float(np.max(np.abs(ahead[last])))
 
 
 def effective_size(weights: Floats) -> float:

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.inference import Floats, Ints
 
 Kind = Literal["simple", "dynamic", "group", "calendar"]
@@ -51,7 +52,7 @@ class Average:
 def elements(table: CellTable, by: Ints, chosen: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> list[Average]:
     """One average by mass for each value of ``by`` (k,) among the ``chosen`` cells."""
     found = []
-    for value in np.unique(by[chosen]):
+    for value in distinct(by[chosen]):
         inside = chosen & (by == value)
         weights = np.where(inside, table.mass, 0.0)
         found.append(Average(int(value), weights / float(np.sum(weights)), by))

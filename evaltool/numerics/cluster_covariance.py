@@ -23,6 +23,7 @@ import numpy as np
 from scipy import linalg
 
 from evaltool.errors import Fault, Place, RunError
+from evaltool.numerics.distinct import coded
 from evaltool.numerics.inference import Floats, Ints, influence_sums
 from evaltool.numerics.regression import Regressors, check_rank
 
@@ -106,7 +107,7 @@ def cr1(fit: LeastSquares, clusters: Ints, small: SmallSample) -> ClusterCovaria
 
 def two_way(fit: LeastSquares, first: Ints, second: Ints, small: SmallSample) -> ClusterCovariance:
     """First plus second minus their intersection (Cameron, Gelbach & Miller 2011); t with the smaller G − 1."""
-    pair = np.unique(first * (int(second.max()) + 1) + second, return_inverse=True)[1].astype(np.int64)
+    pair = coded(first * (int(second.max()) + 1) + second)[1]
     fewest = min(_count(first), _count(second))
     factors = [
         _factor(fit.q.shape[0], fewest if small.groups == "smallest" else _count(codes), small)

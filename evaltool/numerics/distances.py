@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
+from evaltool.numerics.distinct import mean_ranks, row_order
 from evaltool.numerics.inference import Floats
 
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -22,13 +22,13 @@ SINGULAR = 1e-9
 
 def coordinates(x: Floats, treated: Bools, metric: Metric) -> Floats:
     """(n, p) coordinates of the columns of ``x`` (n, k), none of them constant."""
-    order = np.lexsort((treated, *x.T[::-1]))
+    order = row_order(x, treated)
     sorted_x, sorted_d = x[order], treated[order]
     if metric == "scaled_euclidean":
         spread = np.array([_pooled_sd(sorted_x[:, j], sorted_d) for j in range(x.shape[1])], dtype=np.float64)
         return np.asarray(x / spread, dtype=np.float64)
     if metric == "robust_mahalanobis":
-        ranks = np.column_stack([stats.rankdata(x[:, j]) for j in range(x.shape[1])])
+        ranks = np.column_stack([mean_ranks(x[:, j]) for j in range(x.shape[1])])
         return _turned(ranks, _pinv(_untied(ranks[order])))
     scaled = x / np.std(sorted_x, axis=0, ddof=1)
     return _turned(scaled, _pinv(_pooled_covariance(scaled[order], sorted_d)))

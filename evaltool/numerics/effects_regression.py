@@ -9,6 +9,7 @@ import numpy as np
 from scipy import linalg
 
 from evaltool.errors import Fault, Place, RunError
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.inference import Floats, Ints
 from evaltool.numerics.regression import RANK_TOLERANCE
 from evaltool.numerics.small_sample import (
@@ -107,8 +108,8 @@ class Clustering:
         """Number of clusters (the smaller of two), None without."""
         if self.variance in {"hc1", "iid"}:
             return None
-        first = int(np.unique(self.codes).shape[0])
-        return min(first, int(np.unique(self.second).shape[0])) if self.variance == "two_way" else first
+        first = int(distinct(self.codes).shape[0])
+        return min(first, int(distinct(self.second).shape[0])) if self.variance == "two_way" else first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +131,7 @@ def covariance_of(fit: Fit, clustering: Clustering, choice: SmallSample) -> Cova
     sizes = Sizes(
         rows=rows,
         slopes=slopes,
-        levels=tuple(int(np.unique(codes).shape[0]) for codes in clustering.effects),
+        levels=tuple(int(distinct(codes).shape[0]) for codes in clustering.effects),
         nested=tuple(any(nested_in(codes, kind) for kind in kinds) for codes in clustering.effects),
         rank=clustering.rank,
     )

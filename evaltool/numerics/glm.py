@@ -10,7 +10,7 @@ from scipy import linalg
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.numerics.inference import Floats
-from evaltool.numerics.regression import Regressors, check_rank
+from evaltool.numerics.regression import Regressors, check_rank, triangle
 
 Family = Literal["poisson", "logit"]
 MAX_STEPS = 100
@@ -57,7 +57,7 @@ def fit_glm(x: Regressors, y: Floats, weights: Floats, family: Family) -> Glm:
     _check_range(y, family)
     check_rank(x, weights, "the rows")
     share = weights / float(np.sum(weights))
-    _, r = np.linalg.qr(x.matrix * np.sqrt(share)[:, None])
+    r = triangle(x.matrix * np.sqrt(share)[:, None])
     basis = linalg.solve_triangular(r, x.matrix.T, trans="T").T
     scale = float(share @ y)
     start = np.full(y.shape[0], np.log(scale) if family == "poisson" else np.log(scale / (1.0 - scale)))
@@ -108,7 +108,7 @@ def _finished(x: Regressors, eta: Floats, coefficients: Floats, made: tuple[Floa
     root = np.sqrt(weights * slope_of(mean, family))
     scaled = x.matrix * root[:, None]
     length = np.sqrt(np.einsum("ij,ij->j", scaled, scaled))
-    _, r = np.linalg.qr(scaled / length)
+    r = triangle(scaled / length)
     inverse = linalg.solve_triangular(r, np.eye(r.shape[0]))
     return Glm(coefficients, eta, mean, (inverse @ inverse.T) / np.outer(length, length))
 

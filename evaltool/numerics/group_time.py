@@ -11,9 +11,10 @@ from typing import Literal
 
 import numpy as np
 
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.inference import Floats
 from evaltool.numerics.regression import Names, Regressors
-from evaltool.numerics.two_period import Method, TwoPeriod, contrast
+from evaltool.numerics.two_period import Method, Shared, TwoPeriod, contrast
 from evaltool.numerics.uneven_cells import Bools, Sampling, TwoPeriods, uneven_contrast
 
 ControlGroup = Literal["never_treated", "not_yet_treated"]
@@ -128,6 +129,7 @@ def all_cells(layout: Layout, choices: Choices, labels: tuple[str, ...]) -> tupl
     Raises RunError from the regressions.
     """
     cells: list[Cell | None] = []
+    shared = Shared()
     for cohort in estimable_cohorts(layout, choices):
         start = layout.starts[cohort]
         fixed = base_period(layout.periods, start, choices.anticipation)
@@ -143,7 +145,8 @@ def all_cells(layout: Layout, choices: Choices, labels: tuple[str, ...]) -> tupl
                 cells.append(reference_cell(layout, cohort, i) if _seen_in_base(layout, cohort, i) else None)
             elif comparison:
                 where = f"cohort {start:g}, period {labels[i]}"
-                cells.append(two_period_cell(layout, (cohort, i, base), comparison, choices.method, where))
+                index = (cohort, i, base)
+                cells.append(two_period_cell(layout, index, comparison, choices.method, where, shared=shared))
     return tuple(cell for cell in cells if cell is not None)
 
 
@@ -198,7 +201,13 @@ def _uneven_cell(
 
 
 def two_period_cell(
-    layout: Layout, index: tuple[int, int, int], comparison: tuple[int, ...], method: Method, where: str
+    layout: Layout,
+    index: tuple[int, int, int],
+    comparison: tuple[int, ...],
+    method: Method,
+    where: str,
+    *,
+    shared: Shared | None = None,
 ) -> Cell | None:
     """One ATT(g, t) from its (cohort, period, base) indices: two periods, Callaway & Sant'Anna (2021), theorem 1."""
     if layout.sampling != "balanced":
@@ -215,7 +224,7 @@ def two_period_cell(
         ids = None if layout.ids is None else np.concatenate([layout.ids[s] for s in slices])
         regressors = Regressors(matrix=matrix, names=("constant", *layout.names), where=where, ids=ids)
     size = slices[0].stop - slices[0].start
-    result = contrast(TwoPeriod(change=change, treated=size, weights=weights, regressors=regressors), method)
+    result = contrast(TwoPeriod(change=change, treated=size, weights=weights, regressors=regressors), method, shared)
     return Cell(
         cohort=cohort,
         period=period,
@@ -248,7 +257,7 @@ def by_share(cells: tuple[Cell, ...], chosen: list[int], mass: Floats) -> Combin
     groups = np.array([cells[k].cohort for k in chosen])
     total = float(np.sum(mass[groups]))
     weights[chosen] = mass[groups] / total
-    for g in np.unique(groups):
+    for g in distinct(groups):
         times = float(np.sum(groups == g))
         slopes[g, chosen] = (groups == g) / total - mass[groups] * times / total**2
     return Combination(weights, slopes)

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaltool.numerics.distributions import normal_quantile
 from evaltool.numerics.honest_sets import EventStudy, Moments
-from evaltool.numerics.inference import Floats, normal_quantile
+from evaltool.numerics.inference import Floats
 from evaltool.numerics.truncated_normal import log_upper_tail
 
 FIRST_STAGE = 0.1

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+
+from evaltool.numerics.distributions import beta_critical, beta_quantile, beyond, chi2_beyond, quantiles
+from evaltool.numerics.distributions import critical as critical_value
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Ints = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
@@ -67,12 +69,12 @@ def infer(effect: float, se: float, rule: InferenceRule) -> Inference:
         raise ValueError(message)
     statistic = effect / se
     if rule.sides == "two":
-        p_value = 2.0 * _beyond(abs(statistic), rule.df)
-        critical = _critical((1.0 - rule.level) / 2.0, rule.df)
+        p_value = 2.0 * beyond(abs(statistic), rule.df)
+        critical = critical_value((1.0 - rule.level) / 2.0, rule.df)
     else:
         towards_good = statistic if rule.good == "increase" else -statistic
-        p_value = _beyond(towards_good, rule.df)
-        critical = _critical(1.0 - rule.level, rule.df)
+        p_value = beyond(towards_good, rule.df)
+        critical = critical_value(1.0 - rule.level, rule.df)
     return Inference(
         statistic=statistic,
         p_value=min(p_value, 1.0),
@@ -81,16 +83,6 @@ def infer(effect: float, se: float, rule: InferenceRule) -> Inference:
         level=rule.level,
         df=rule.df,
     )
-
-
-def _beyond(x: float, df: float | None) -> float:
-    """P(X > x) of a standard normal or t variable (not through a frozen law: making one takes milliseconds)."""
-    return float(stats.norm.sf(x) if df is None else stats.t.sf(x, df))
-
-
-def _critical(tail: float, df: float | None) -> float:
-    """The x with P(X > x) = ``tail``."""
-    return float(stats.norm.isf(tail) if df is None else stats.t.isf(tail, df))
 
 
 def exact_share(reached: int, of: int, rule: InferenceRule) -> tuple[float, float]:
@@ -103,16 +95,15 @@ def exact_share(reached: int, of: int, rule: InferenceRule) -> tuple[float, floa
         message = f"a share counts how many of at least one were reached, got {reached} of {of}"
         raise ValueError(message)
     outside = (1.0 - rule.level) / (2.0 if rule.sides == "two" else 1.0)
-    lower = 0.0 if reached == 0 else float(stats.beta.ppf(outside, reached, of - reached + 1))
-    upper = 1.0 if reached == of else float(stats.beta.isf(outside, reached + 1, of - reached))
+    lower = 0.0 if reached == 0 else beta_quantile(outside, reached, of - reached + 1)
+    upper = 1.0 if reached == of else beta_critical(outside, reached + 1, of - reached)
     return lower, upper
 
 
 def error_quantiles(se: float, df: float | None, count: int) -> list[float]:
     """``count`` equally probable values of an estimate's error: se times the t (normal) quantiles at (k − ½)/count."""
-    law = stats.norm() if df is None else stats.t(df)
     at = (np.arange(1, count + 1) - 0.5) / count
-    return [float(one) for one in se * law.ppf(at)]
+    return [float(one) for one in se * quantiles(at, df)]
 
 
 def influence_sums(influence: Floats, clusters: Ints | None) -> Floats:
@@ -167,9 +158,4 @@ def wald(effects: Floats, covariance: Floats) -> WaldTest | None:
         return None
     z = effects / scale
     statistic = float(z @ np.linalg.solve(correlation, z))
-    return WaldTest(statistic=statistic, df=k, p_value=float(stats.chi2.sf(statistic, k)))
-
-
-def normal_quantile(probability: float) -> float:
-    """The value below which a standard normal variable falls with this probability (0 < probability < 1)."""
-    return float(stats.norm.ppf(probability))
+    return WaldTest(statistic=statistic, df=k, p_value=chi2_beyond(statistic, k))

@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.inference import Floats, Ints
 
 GRID = 10**12
@@ -74,7 +75,7 @@ def nearest(treated: Arm, comparison: Arm, rule: MatchRule) -> Pairs:
     """
     found: list[tuple[int, int, int]] = []
     equidistant = 0
-    for code in np.unique(treated.stratum):
+    for code in distinct(treated.stratum):
         mine, theirs = np.flatnonzero(treated.stratum == code), np.flatnonzero(comparison.stratum == code)
         if not theirs.shape[0]:
             continue

@@ -14,7 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from evaltool.numerics.inference import Floats, Ints, influence_covariance, influence_sums, normal_quantile
+from evaltool.numerics.distributions import normal_quantile
+from evaltool.numerics.inference import Floats, Ints, influence_covariance, influence_sums
 
 Multiplier = Literal["rademacher", "mammen"]
 ROOT5 = math.sqrt(5.0)

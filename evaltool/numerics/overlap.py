@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evaltool.numerics.distinct import distinct, two_values
 from evaltool.numerics.inference import Floats
 
 GRID = 2048
 REACH = 4.0
 """Bandwidths beyond the smallest and largest value, and the half-width of the kernel."""
-TWO_VALUES = 2
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
@@ -43,14 +43,14 @@ def bandwidth(x: Floats, treated: Bools) -> float:
 def overlap(one: Arm, other: Arm, width: float) -> float:
     """The shared area, from 0 (nobody alike) to 1 (the same distribution)."""
     both = np.concatenate([one.values, other.values])
-    values = np.unique(both)
-    if values.shape[0] <= TWO_VALUES or width <= 0.0:
+    if width <= 0.0 or two_values(both):
+        values = distinct(both)
         shares = [
             np.bincount(np.searchsorted(values, arm.values), arm.weights, values.shape[0]) / math.fsum(arm.weights)
             for arm in (one, other)
         ]
         return min(1.0, float(np.sum(np.minimum(*shares))))
-    low, high = float(values[0]) - REACH * width, float(values[-1]) + REACH * width
+    low, high = float(np.min(both)) - REACH * width, float(np.max(both)) + REACH * width
     step = (high - low) / (GRID - 1)
     half = max(1, math.ceil(REACH * width / step))
     kernel = np.exp(-0.5 * (np.arange(-half, half + 1) * step / width) ** 2)

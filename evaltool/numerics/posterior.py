@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize
 
+from evaltool.numerics.distributions import beyond, critical
 from evaltool.numerics.inference import Floats
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(24)
@@ -53,10 +54,10 @@ def exceedance(estimate: float, se: float, df: float | None, prior: NormalPrior 
         message = f"a threshold must be finite, got {threshold!r}"
         raise ValueError(message)
     if prior is None:
-        return _tail((threshold - estimate) / se, df)
+        return beyond((threshold - estimate) / se, df)
     if df is None:
         mean, sd = normal_posterior(estimate, se, prior)
-        return _tail((threshold - mean) / sd, None)
+        return beyond((threshold - mean) / sd)
     return _Product.of(estimate, se, df, prior).above((threshold - estimate) / se)
 
 
@@ -70,10 +71,10 @@ def exceeded_with(estimate: float, se: float, df: float | None, prior: NormalPri
         message = f"a probability lies between 0 and 1, got {probability!r}"
         raise ValueError(message)
     if prior is None:
-        return estimate + se * _value(probability, df)
+        return estimate + se * critical(probability, df)
     if df is None:
         mean, sd = normal_posterior(estimate, se, prior)
-        return mean + sd * _value(probability, None)
+        return mean + sd * critical(probability)
     return estimate + se * _Product.of(estimate, se, df, prior).with_above(probability)
 
 
@@ -92,16 +93,6 @@ def _check(estimate: float, se: float, df: float | None) -> None:
     if df is not None and not (math.isfinite(df) and df > 0.0):
         message = f"degrees of freedom must be positive and finite (None for a normal law), got {df!r}"
         raise ValueError(message)
-
-
-def _tail(x: float, df: float | None) -> float:
-    """P(X > x) of a standard normal or t variable."""
-    return float(stats.norm.sf(x) if df is None else stats.t.sf(x, df))
-
-
-def _value(probability: float, df: float | None) -> float:
-    """The x with P(X > x) = ``probability``."""
-    return float(stats.norm.isf(probability) if df is None else stats.t.isf(probability, df))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize
 
+from evaltool.numerics.distributions import chi2_beyond, chi2_quantile, normal_quantile
 from evaltool.numerics.inference import Floats
 
 CERTAIN = 1e6
@@ -40,12 +41,12 @@ def critical(level: float, sides: int) -> float:
     if not 0 < level < 1 or sides not in {1, 2}:
         message = f"level must lie between 0 and 1 and sides be 1 or 2, got {level!r} and {sides!r}"
         raise ValueError(message)
-    return float(stats.norm.ppf(1 - (1 - level) / sides))
+    return normal_quantile(1 - (1 - level) / sides)
 
 
 def detectable(se: float, *, level: float, sides: int, power: float = 0.8) -> float:
     """The smallest true effect found significant with probability ``power``, in the unit of ``se``."""
-    return (critical(level, sides) + float(stats.norm.ppf(power))) * se
+    return (critical(level, sides) + normal_quantile(power)) * se
 
 
 def rates_se(treated: float, comparison: float, *, rate: float = 0.5, comparison_rate: float | None = None) -> float:
@@ -70,21 +71,28 @@ def linear_trend(coefficients: Floats, covariance: Floats, distances: Floats) ->
 
 def wald_power(slope: float, trend: Trend, *, df: int, level: float) -> float:
     """Probability that the joint test at ``level`` finds a straight trend of ``slope`` per period."""
-    bar = float(stats.chi2.ppf(level, df))
+    bar = chi2_quantile(level, df)
     shift = slope * slope * trend.information
     if shift > CERTAIN:
         return 1.0
-    return float(stats.chi2.sf(bar, df) if shift == 0 else stats.ncx2.sf(bar, df, shift))
+    return chi2_beyond(bar, df) if shift == 0 else _shifted_beyond(bar, df, shift)
 
 
 def detectable_slope(trend: Trend, *, df: int, level: float, power: float = 0.8) -> float:
     """The slope per period that the joint test at ``level`` finds with probability ``power``."""
-    bar = float(stats.chi2.ppf(level, df))
+    bar = chi2_quantile(level, df)
 
     def shortfall(shift: float) -> float:
-        return float(stats.ncx2.sf(bar, df, shift)) - power
+        return _shifted_beyond(bar, df, shift) - power
 
     # Power rises from 1 − level at 0 to 1; at (√bar + 6)² + 6·√df it is above 0.999 for any df.
     highest = (math.sqrt(bar) + 6.0) ** 2 + 6.0 * math.sqrt(df)
     shift = float(optimize.brentq(shortfall, 1e-12, highest, xtol=1e-12, rtol=1e-14))
     return math.sqrt(shift) * trend.se
+
+
+def _shifted_beyond(x: float, df: float, shift: float) -> float:
+    """P(X > x) of a noncentral χ² variable."""
+    from scipy import stats  # noqa: PLC0415 - takes a second to load, and nothing else here needs it
+
+    return float(stats.ncx2.sf(x, df, shift))

@@ -15,9 +15,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
-from evaltool.numerics.inference import Floats, normal_quantile, wald
+from evaltool.numerics.distributions import f_beyond, normal_quantile
+from evaltool.numerics.inference import Floats, wald
 from evaltool.numerics.power import Trend, detectable_slope, linear_trend, wald_power
 
 DRAWS = 100_000
@@ -69,7 +69,7 @@ def joint_test(coefficients: Floats, covariance: Floats, clusters: int | None = 
     if spare < 1:
         return None
     ratio = found.statistic * spare / (found.df * clusters)
-    return JointTest(ratio, found.df, float(spare), float(stats.f.sf(ratio, found.df, spare)))
+    return JointTest(ratio, found.df, float(spare), f_beyond(ratio, found.df, spare))
 
 
 def pretrend_power(covariance: Floats, distances: Floats, slope: float, *, level: float, power: float) -> Power:

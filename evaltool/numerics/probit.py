@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, stats
+from scipy import linalg
 
 from evaltool.errors import Fault, Place, RunError
+from evaltool.numerics.distributions import normal_log_density, normal_log_share
 from evaltool.numerics.inference import Floats
-from evaltool.numerics.regression import GRADIENT_TOLERANCE, MAX_STEPS, SEPARATED, Regressors, check_rank
+from evaltool.numerics.regression import GRADIENT_TOLERANCE, MAX_STEPS, SEPARATED, Regressors, check_rank, triangle
 
 KEY = "estimator.options.covariates"
 LEAST = 2.0**-30
@@ -31,14 +32,14 @@ def probit(x: Regressors, d: Floats) -> Probit:
     """
     n = float(d.shape[0])
     check_rank(x, np.ones(d.shape[0]), "the units compared")
-    _, r = np.linalg.qr(x.matrix / np.sqrt(n))
+    r = triangle(x.matrix / np.sqrt(n))
     basis = linalg.solve_triangular(r, x.matrix.T, trans="T").T
     sign = 2.0 * d - 1.0
-    b = np.zeros(basis.shape[1])
+    b: Floats = np.zeros(basis.shape[1])
     value = _log_likelihood(sign * (basis @ b))
     for step in range(1, MAX_STEPS + 1):
         eta = sign * (basis @ b)
-        mills = np.exp(stats.norm.logpdf(eta) - stats.norm.logcdf(eta))
+        mills = np.exp(normal_log_density(eta) - normal_log_share(eta))
         gradient = basis.T @ (sign * mills) / n
         information = (basis * (mills * (eta + mills))[:, None]).T @ basis / n
         if float(np.linalg.eigvalsh(information)[0]) < SEPARATED:
@@ -59,7 +60,7 @@ def probit(x: Regressors, d: Floats) -> Probit:
 
 def _log_likelihood(eta: Floats) -> float:
     """Mean of log Φ."""
-    return float(np.mean(stats.norm.logcdf(eta)))
+    return float(np.mean(normal_log_share(eta)))
 
 
 def _half_until_better(basis: Floats, sign: Floats, b: Floats, move: Floats, value: float) -> tuple[Floats, float]:

@@ -6,6 +6,7 @@ Columns are scaled to unit norm before anything is solved, so that results do no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from scipy import linalg
@@ -22,6 +23,11 @@ SHOWN = 5
 Names = np.ndarray[tuple[int, ...], np.dtype[np.object_]]
 SEPARATED = 1e-10
 """Information per unit, in the flattest direction, below which the likelihood rises for ever: no maximum exists."""
+
+
+def triangle(x: Floats) -> Floats:
+    """The triangular factor (k, k) of ``x`` (n, k) in QR; the orthogonal one is not made."""
+    return cast("Floats", np.linalg.qr(x, mode="r"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,17 +103,37 @@ class Linear:
     bread: Floats
 
 
-def weighted_least_squares(x: Regressors, y: Floats, weights: Floats, who: str) -> Linear:
-    """Minimise Σ w (y − xb)² by QR. Raises RunError (RUN_COLLINEAR)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Factor:
+    """√W X over column lengths (k,) as q (n, k) times r (k, k): any outcome on the same rows is then fitted quickly."""
+
+    q: Floats
+    r: Floats
+    length: Floats
+    root: Floats
+    bread: Floats
+
+    def fit(self, y: Floats) -> Linear:
+        """Minimise Σ w (y − xb)²."""
+        coefficients = linalg.solve_triangular(self.r, self.q.T @ (y * self.root)) / self.length
+        return Linear(coefficients=coefficients, bread=self.bread)
+
+
+def factor(x: Regressors, weights: Floats, who: str) -> Factor:
+    """Prepare least squares. Raises RunError (RUN_COLLINEAR)."""
     check_rank(x, weights, who)
     root = np.sqrt(weights)
     scaled = x.matrix * root[:, None]
     length = np.sqrt(np.einsum("ij,ij->j", scaled, scaled))
     q, r = np.linalg.qr(scaled / length)
-    coefficients = linalg.solve_triangular(r, q.T @ (y * root)) / length
     inverse = linalg.solve_triangular(r, np.eye(r.shape[0]))
-    bread = (inverse @ inverse.T) / np.outer(length, length) * float(y.shape[0])
-    return Linear(coefficients=coefficients, bread=bread)
+    bread = (inverse @ inverse.T) / np.outer(length, length) * float(root.shape[0])
+    return Factor(q, r, length, root, bread)
+
+
+def weighted_least_squares(x: Regressors, y: Floats, weights: Floats, who: str) -> Linear:
+    """Minimise Σ w (y − xb)² by QR. Raises RunError (RUN_COLLINEAR)."""
+    return factor(x, weights, who).fit(y)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,9 +156,9 @@ def logit(x: Regressors, d: Floats, weights: Floats) -> Logit:
     weight = weights / float(np.sum(weights))
     root = np.sqrt(weight)
     scaled = x.matrix * root[:, None]
-    _, r = np.linalg.qr(scaled)
+    r = triangle(scaled)
     basis = linalg.solve_triangular(r, x.matrix.T, trans="T").T
-    b = np.zeros(basis.shape[1])
+    b: Floats = np.zeros(basis.shape[1])
     value = _log_likelihood(basis @ b, d, weight)
     for step in range(1, MAX_STEPS + 1):
         eta = basis @ b
@@ -187,7 +213,7 @@ def _inverse_information(matrix: Floats, weights: Floats) -> Floats:
     """(X'WX)⁻¹ through the triangular factor of √W X."""
     scaled = matrix * np.sqrt(weights)[:, None]
     length = np.sqrt(np.einsum("ij,ij->j", scaled, scaled))
-    _, r = np.linalg.qr(scaled / length)
+    r = triangle(scaled / length)
     inverse = linalg.solve_triangular(r, np.eye(r.shape[0]))
     return (inverse @ inverse.T) / np.outer(length, length)
 

@@ -21,6 +21,7 @@ from typing import Literal
 
 import numpy as np
 
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.group_time import ControlGroup
 from evaltool.numerics.inference import Floats, Ints
 from evaltool.numerics.inversion import farthest_kept
@@ -49,7 +50,7 @@ class Pieces:
     @property
     def whole(self) -> bool:
         """Whether every cluster starts together."""
-        return int(np.unique(self.cluster).shape[0]) == int(self.cluster.shape[0])
+        return int(distinct(self.cluster).shape[0]) == int(self.cluster.shape[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def real(pieces: Pieces) -> Ints:
 
 def without_each(pieces: Pieces) -> Ints:
     """(clusters, pieces) every cluster left out once, in order of its code."""
-    codes = np.unique(pieces.cluster)
+    codes = distinct(pieces.cluster)
     return np.where(pieces.cluster[None, :] == codes[:, None], LEFT_OUT, pieces.cohort[None, :])
 
 

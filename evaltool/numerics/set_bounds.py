@@ -14,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
+from evaltool.numerics.distinct import distinct, mean_ranks
+from evaltool.numerics.distributions import beyond
 from evaltool.numerics.inference import Floats, Ints
 from evaltool.numerics.unmeasured import LARGEST, ROUNDS, Bounds
 
@@ -41,14 +42,14 @@ def sets_of(outcome: Floats, treated: Bools, sets: Ints) -> Sets:
         message = "every set needs one treated or one comparison unit, and one or more of the other group"
         raise ValueError(message)
     aligned = outcome - (np.bincount(sets, weights=outcome) / count)[sets]
-    ranks = stats.rankdata(np.round(aligned, 12))
+    ranks = mean_ranks(np.round(aligned, 12))
     turned = (ours > 1)[sets]
     value = np.where(turned, -ranks, ranks)
     single = np.where(turned, ~treated, treated)
     order = np.lexsort((-value, sets))
     starts = np.concatenate([[0], np.cumsum(count)[:-1]])
     parts = []
-    for size in np.unique(count).tolist():
+    for size in distinct(count).tolist():
         of_size = starts[count == size]
         parts.append(value[order][of_size[:, None] + np.arange(size)])
     return Sets(tuple(parts), math.fsum(value[single].tolist()))
@@ -67,7 +68,7 @@ def set_bounds(sets: Sets, gamma: float) -> Bounds:
         if variance <= 0.0:
             message = "no outcome differs within a set: there is nothing to be sensitive"
             raise ValueError(message)
-        tails.append(float(stats.norm.sf((sets.found - mean) / math.sqrt(variance))))
+        tails.append(beyond((sets.found - mean) / math.sqrt(variance)))
     return Bounds(gamma=gamma, lower=min(tails), upper=max(tails))
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from evaltool.numerics.distinct import coded, distinct
 from evaltool.numerics.inference import Floats, Ints, influence_sums
 
 Variance = Literal["cluster", "two_way", "hc1", "iid"]
@@ -82,11 +83,11 @@ def cluster_covariance(scores: Floats, clusters: Ints | None) -> Floats:
 
 def two_way_covariance(scores: Floats, first: Ints, second: Ints) -> Floats:
     """Cameron, Gelbach & Miller (2011), equation 2.11: both one-way covariances minus that of their intersection."""
-    both = np.unique(first * (int(second.max()) + 1) + second, return_inverse=True)[1].astype(np.int64)
+    both = coded(first * (int(second.max()) + 1) + second)[1]
     return cluster_covariance(scores, first) + cluster_covariance(scores, second) - cluster_covariance(scores, both)
 
 
 def nested_in(codes: Ints, clusters: Ints) -> bool:
     """Whether every level of ``codes`` (n,) lies in one cluster."""
-    pairs = np.unique(codes * (int(clusters.max()) + 1) + clusters).shape[0]
-    return bool(pairs == np.unique(codes).shape[0])
+    pairs = distinct(codes * (int(clusters.max()) + 1) + clusters).shape[0]
+    return bool(pairs == distinct(codes).shape[0])

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse import csgraph
 
+from evaltool.numerics.distinct import coded
 from evaltool.numerics.inference import Floats, Ints
 
 Table = sparse.csr_array[np.float64, tuple[int, int]]
@@ -113,7 +114,9 @@ def two_way(unit: Ints, period: Ints, weights: Floats, sizes: tuple[int, int]) -
     table = sparse.csr_array((weights, (unit, period)), shape=(units, periods))
     unit_mass = np.bincount(unit, weights=weights, minlength=units).astype(np.float64)
     period_mass = np.bincount(period, weights=weights, minlength=periods).astype(np.float64)
-    component = _components(table, unit_mass > 0.0, period_mass > 0.0)
+    balanced = _is_balanced(unit, period, weights, sizes)
+    present = unit_mass > 0.0, period_mass > 0.0
+    component = np.zeros(units + periods, dtype=np.int64) if balanced else _components(table, *present)
     free = _free(component[units:])
     mass = np.where(unit_mass > 0.0, unit_mass, 1.0)
     scaled = sparse.diags_array(1.0 / mass) @ table
@@ -126,7 +129,7 @@ def two_way(unit: Ints, period: Ints, weights: Floats, sizes: tuple[int, int]) -
         unit_mass=unit_mass,
         period_mass=period_mass,
         component=component,
-        balanced=_is_balanced(unit, period, weights, sizes),
+        balanced=balanced,
         table=table,
         factor=factor,
         free=free,
@@ -141,7 +144,7 @@ def _components(table: Table, has_unit: Bools, has_period: Bools) -> Ints:
     labels = csgraph.connected_components(links, directed=False)[1]
     present = np.concatenate([has_unit, has_period])
     found = np.full(present.shape[0], -1, dtype=np.int64)
-    found[present] = np.unique(labels[present], return_inverse=True)[1]
+    found[present] = coded(labels[present])[1]
     return found
 
 

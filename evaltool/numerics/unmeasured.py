@@ -12,8 +12,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
+from evaltool.numerics.distinct import mean_ranks
+from evaltool.numerics.distributions import beyond, critical
 from evaltool.numerics.inference import Floats
 
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -46,12 +47,12 @@ def rosenbaum_bounds(differences: Floats, gamma: float) -> Bounds:
     if not told.shape[0]:
         message = "no pair differs: there is nothing to be sensitive"
         raise ValueError(message)
-    ranks = stats.rankdata(np.abs(told))
+    ranks = mean_ranks(np.abs(told))
     found = float(np.sum(ranks[told > 0.0]))
     tails = []
     for p in (1.0 / (1.0 + gamma), gamma / (1.0 + gamma)):
         mean, variance = p * float(np.sum(ranks)), p * (1.0 - p) * float(np.sum(ranks**2))
-        tails.append(float(stats.norm.sf((found - mean) / math.sqrt(variance))))
+        tails.append(beyond((found - mean) / math.sqrt(variance)))
     return Bounds(gamma=gamma, lower=min(tails), upper=max(tails))
 
 
@@ -118,8 +119,8 @@ def robustness(t: float, df: float, *, q: float = 1.0, alpha: float = 0.05) -> R
         message = f"robustness needs df above 1, q in (0, 1] and alpha in (0, 1); got {df!r}, {q!r}, {alpha!r}"
         raise ValueError(message)
     f = q * abs(t) / math.sqrt(df)
-    critical = abs(float(stats.t.ppf(alpha / 2.0, df - 1.0))) / math.sqrt(df - 1.0)
-    return Robustness(_root(f), _significant(f, critical), t * t / (t * t + df))
+    bar = abs(critical(alpha / 2.0, df - 1.0)) / math.sqrt(df - 1.0)
+    return Robustness(_root(f), _significant(f, bar), t * t / (t * t + df))
 
 
 def _root(f: float) -> float:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from evaltool.numerics.distinct import distinct, row_order
 from evaltool.numerics.inference import Floats
 from evaltool.numerics.regression import Regressors
 from evaltool.numerics.stable_weights import stable_weights
@@ -34,7 +35,7 @@ class How:
 
 def fitted(x: Floats, names: tuple[str, ...], treated: Bools, how: How) -> Weighting:
     """Weights from the columns of ``x`` (n, k) and their powers. Raises RunError as the methods do."""
-    order = np.lexsort((treated, *x.T[::-1]))
+    order = row_order(x, treated)
     columns, labels = powers(x[order], names, how.moments)
     regressors = Regressors(
         matrix=np.column_stack([np.ones(x.shape[0]), columns]), names=("constant", *labels), where="the weights"
@@ -91,7 +92,7 @@ def powers(x: Floats, names: tuple[str, ...], moments: int) -> tuple[Floats, tup
     columns, labels = [x], list(names)
     for power in range(2, moments + 1):
         for j, name in enumerate(names):
-            if np.unique(x[:, j]).shape[0] > TWO_VALUES:
+            if distinct(x[:, j]).shape[0] > TWO_VALUES:
                 standard = (x[:, j] - np.mean(x[:, j])) / np.std(x[:, j])
                 columns.append((standard**power)[:, None])
                 labels.append(f"{name}^{power}")

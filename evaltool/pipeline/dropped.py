@@ -16,6 +16,7 @@ import pandas as pd
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.numerics.balance import Groups, compare, effective_size, largest_share
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.score_bins import score_bins
 from evaltool.numerics.strata import Target, stratum_weights
 from evaltool.pipeline.blind_marks import Since
@@ -158,7 +159,7 @@ def _weights(
 
 def _numbered(sets: IntArray) -> IntArray:
     """(n,) the sets that are left, from 1 without gaps; 0 stays."""
-    used = np.unique(sets[sets > 0])
+    used = distinct(sets[sets > 0])
     return np.where(sets > 0, np.searchsorted(used, sets) + 1, 0)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from evaltool.errors import EvaltoolError
 from evaltool.gates.placebo_in_time import earlier
 from evaltool.numerics.bacon import ALWAYS, NEVER, decompose
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.relabelled import effects, pretended
 from evaltool.pipeline.examine_trends import MOST_PERIODS, band_of, honest_of, path_of, trend_of
 from evaltool.pipeline.inference import DRAWS, REFITS, all_rows, chosen, leave_out_clusters
@@ -102,7 +103,7 @@ def _timing(studied: Studied) -> dict[str, object]:
     own = np.where(late, np.inf, starts)
     place = np.searchsorted(np.array(periods), frame["period"].to_numpy(dtype=np.int64))
     cohorts, firsts = [], []
-    for start in np.unique(own).tolist():
+    for start in distinct(own).tolist():
         member = own == start
         never = not np.isfinite(start)
         cohorts.append(

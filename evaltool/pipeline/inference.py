@@ -14,6 +14,7 @@ import numpy as np
 
 from evaltool.errors import EvaltoolError
 from evaltool.numerics.cluster_methods import ClusterTest, cluster_tests, hc1_test
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.inference import Floats, InferenceRule, infer, influence_se, influence_sums
 from evaltool.numerics.multiplier_bootstrap import Drawing, simultaneous_band
 from evaltool.numerics.relabelled import effects, randomisation, without_each
@@ -114,7 +115,7 @@ def _why_no_changes(studied: Studied) -> str:
         return "unbalanced"
     if studied.changes is not None:
         return "many_clusters" if studied.count > MOST_CLUSTERS else "too_few_units"
-    several = np.unique(studied.starts[np.isfinite(studied.starts)]).shape[0] != 1
+    several = distinct(studied.starts[np.isfinite(studied.starts)]).shape[0] != 1
     return "several_starts" if several else "not_a_difference"
 
 

@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from evaltool import registry
+from evaltool.numerics.distributions import quantiles
 from evaltool.numerics.inference import InferenceRule, infer
 from evaltool.numerics.posterior import exceeded_with
 from evaltool.payment.arithmetic import stated_context
@@ -30,7 +30,7 @@ from evaltool.records.plan.evaluation_plan import EvaluationPlan
 
 DRAWS = 1000
 """Equally probable quantiles: even, so that none lies exactly on a threshold that is the true effect."""
-HALF = tuple(float(z) for z in stats.norm.ppf((np.arange(DRAWS // 2) + 0.5) / DRAWS))
+HALF = tuple(float(z) for z in quantiles((np.arange(DRAWS // 2) + 0.5) / DRAWS))
 QUANTILES = (*HALF, *(-z for z in reversed(HALF)))
 """Of the standard normal law, ascending and exactly symmetric."""
 SIMULATED = LockStatus(state="locked", seal="0" * 64)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from evaltool.numerics.cluster_methods import Changes
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.few_clusters import cluster_sizes
 from evaltool.numerics.group_time import ControlGroup
 from evaltool.numerics.inference import Floats, Ints
@@ -131,7 +132,7 @@ class Studied:
     @cached_property
     def changes(self) -> Changes | None:
         """Changes of units whose difference in means is the estimate; None where it is no such difference."""
-        starts = np.unique(self.starts[np.isfinite(self.starts)])
+        starts = distinct(self.starts[np.isfinite(self.starts)])
         if self.outcomes is None or starts.shape[0] != 1 or not bool(np.any(np.isinf(self.starts))):
             return None
         first = int(np.searchsorted(self.periods, starts[0]))
@@ -148,7 +149,7 @@ class Studied:
         """Sums by cluster and cohort, and the average that is the estimate; None where it is no such average."""
         if self.outcomes is None:
             return None
-        starts = np.unique(self.starts)
+        starts = distinct(self.starts)
         cohort = np.searchsorted(starts, self.starts).astype(np.int64)
         sums = pieces_of(self.outcomes, self.weights, cohort, self.clusters)
         pieces = Pieces(*sums, tuple(starts.tolist()), tuple(self.periods.tolist()))

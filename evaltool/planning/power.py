@@ -16,7 +16,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from evaltool import registry
-from evaltool.numerics.inference import InferenceRule, infer, normal_quantile
+from evaltool.numerics.distributions import normal_quantile
+from evaltool.numerics.inference import InferenceRule, infer
 from evaltool.numerics.posterior import exceeded_with
 from evaltool.numerics.power import detectable
 from evaltool.payment.rules import basis_of

@@ -6,6 +6,7 @@ import hashlib
 
 import numpy as np
 
+from evaltool.numerics.distinct import ascending
 from evaltool.reading.panel_columns import Columns
 from evaltool.reading.values import Values
 from evaltool.records.base import canonical_json
@@ -40,12 +41,12 @@ def _order(columns: Columns, everything: list[Values]) -> IntArray:
     keys = [values for values in (columns.of("unit"), columns.of("time")) if values is not None]
     ranks = [values.ids.ranks for values in keys]
     if ranks and all((rank >= 0).all() for rank in ranks):
-        order = np.lexsort(tuple(reversed(ranks)))
-        sorted_keys = np.column_stack(ranks)[order]
-        if not (np.diff(sorted_keys, axis=0) == 0).all(axis=1).any():
-            return order.astype(np.int64)
+        order = ascending(*ranks)
+        again = np.logical_and.reduce([np.diff(rank[order]) == 0 for rank in ranks])
+        if not again.any():
+            return order
     every = ranks + [values.ids.ranks for values in everything]
-    return np.lexsort(tuple(reversed(every))).astype(np.int64)
+    return ascending(*every)
 
 
 def _bytes(values: Values, order: IntArray) -> list[bytes]:

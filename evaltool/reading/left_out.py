@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from evaltool.errors import Fault, Place
+from evaltool.numerics.distinct import coded, distinct
 from evaltool.reading.data_faults import BoolArray, DataFaults
 from evaltool.reading.panel_columns import Columns
 from evaltool.records.ledger import Ledger, LedgerEntry, LedgerReason
@@ -60,7 +61,7 @@ def leave_out(columns: Columns, faults: DataFaults) -> Kept:
             entries += _entries(columns, out, arms, _Drop("missing_value_row", "row", column.name))
             kept &= ~out
         else:
-            out = kept & (missing | (np.isin(ranks, np.unique(ranks[missing & (ranks >= 0)])) & (ranks >= 0)))
+            out = kept & (missing | (np.isin(ranks, distinct(ranks[missing & (ranks >= 0)])) & (ranks >= 0)))
             entries += _entries(columns, out, arms, _Drop("missing_value_unit", "unit", column.name))
             kept &= ~out
     kept, more = _balance(columns, kept, arms, faults)
@@ -100,7 +101,7 @@ def _entries(columns: Columns, out: BoolArray, arms: IntArray, drop: _Drop) -> l
             continue
         ids: list[str] = []
         if unit is not None:
-            ids = [str(name) for name in np.unique(unit.data[rows & unit.usable]).tolist()]
+            ids = [str(name) for name in distinct(unit.data[rows & unit.usable]).tolist()]
         count = len(ids) if drop.what == "unit" and ids else int(rows.sum())
         found.append(
             LedgerEntry(
@@ -126,8 +127,8 @@ def _balance(
         return kept, []
     ids = unit.ids
     rows = kept & unit.usable & time.usable
-    periods, codes = np.unique(time.data[rows], return_inverse=True)
-    cells = np.unique(ids.ranks[rows] * len(periods) + codes) if len(periods) else np.array([], dtype=np.int64)
+    periods, codes = coded(time.data[rows].astype(np.int64))
+    cells = distinct(ids.ranks[rows] * len(periods) + codes) if len(periods) else np.array([], dtype=np.int64)
     present = np.bincount(cells // max(len(periods), 1), minlength=len(ids.names))
     short = np.flatnonzero((present > 0) & (present < len(periods)))
     if not len(short):

@@ -8,6 +8,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
+from evaltool.numerics.distinct import ascending, coded, distinct
 from evaltool.reading.data_faults import BoolArray, DataFaults
 from evaltool.reading.fingerprint import fingerprint
 from evaltool.reading.left_out import leave_out
@@ -77,7 +78,7 @@ def _calendar(columns: Columns, kept: BoolArray) -> _Calendar | None:
     time = columns.of("time")
     if time is None:
         return None
-    return _Calendar(np.unique(time.data[kept & time.usable]).astype(np.int64), time.kind == "date")
+    return _Calendar(distinct(time.data[kept & time.usable].astype(np.int64)), time.kind == "date")
 
 
 def _check_starts_on_dates(table: RawTable, columns: Columns, calendar: _Calendar | None, faults: DataFaults) -> None:
@@ -142,5 +143,5 @@ def _order(columns: Columns, kept: BoolArray) -> IntArray:
         keys += [columns.decoded[name] for name in sorted(columns.decoded)]
     ranks = [values.ids.ranks[index] for values in keys]
     if columns.starts is not None:
-        ranks.append(np.unique(columns.starts.times[index], return_inverse=True)[1].astype(np.int64))
-    return index[np.lexsort(tuple(reversed(ranks)))].astype(np.int64) if ranks else index.astype(np.int64)
+        ranks.append(coded(columns.starts.times[index])[1])
+    return index[ascending(*ranks)] if ranks else index.astype(np.int64)

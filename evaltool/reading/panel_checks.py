@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from evaltool.numerics.distinct import ascending, distinct
 from evaltool.reading.data_faults import BoolArray, DataFaults
 from evaltool.reading.panel_columns import Columns
 from evaltool.reading.values import Ids, Values
@@ -55,7 +56,7 @@ def _check_keys(columns: Columns, ids: Ids, rows: BoolArray, faults: DataFaults)
         rows = rows & time.usable
     index = np.flatnonzero(rows)
     when = np.zeros(len(rows), dtype=np.int64) if time is None else time.data.astype(np.int64)
-    order = index[np.lexsort((index, when[index], ids.ranks[index]))]
+    order = index[ascending(ids.ranks[index], when[index])]
     same = (np.diff(ids.ranks[order]) == 0) & (np.diff(when[order]) == 0)
     repeated = np.zeros(len(rows), dtype=bool)
     repeated[order[1:][same]] = True
@@ -117,7 +118,7 @@ def _check_arms(columns: Columns, kept: BoolArray, faults: DataFaults) -> None:
     time, treated = columns.of("time"), columns.of("treated")
     if columns.starts is not None and time is not None:
         rows = kept & columns.starts.usable & time.usable
-        starts = np.unique(columns.starts.times[rows])
+        starts = distinct(columns.starts.times[rows])
         if len(starts) == 0:
             return
         first, last = int(time.data[rows].min()), int(time.data[rows].max())
@@ -140,7 +141,7 @@ def _check_arms(columns: Columns, kept: BoolArray, faults: DataFaults) -> None:
 
 def _check_treated(treated: Values, rows: BoolArray, faults: DataFaults) -> None:
     """Both arms of a cross-section."""
-    seen = set(np.unique(treated.data[rows]).tolist())
+    seen = set(distinct(treated.data[rows].astype(np.int64)).tolist())
     if seen and 1 not in seen:
         faults.whole("DATA_EMPTY_ARM", "Nobody is treated.", "Check the column that says who is treated.")
     elif seen == {1}:

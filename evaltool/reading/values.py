@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evaltool.numerics.distinct import coded
 from evaltool.reading.data_faults import BoolArray, DataFaults
 from evaltool.reading.spec import Signs
 from evaltool.reading.table import Raw, text_at, texts
@@ -57,9 +58,11 @@ class Values:
         usable = self.usable
         ranks = np.full(len(usable), -1, dtype=np.int64)
         if self.kind != "text":
-            distinct_numbers, places = np.unique(self.data[usable], return_inverse=True)
-            ranks[usable] = places
-            return Ids(ranks, cast("Numbers", distinct_numbers))
+            if self.data.dtype == np.int64:
+                whole, ranks[usable] = coded(self.data[usable].astype(np.int64))
+                return Ids(ranks, whole)
+            numbers, ranks[usable] = coded(self.data[usable].astype(np.float64))
+            return Ids(ranks, numbers)
         codes, distinct = pd.factorize(self.data[usable])
         order = sorted(range(len(distinct)), key=distinct.tolist().__getitem__)
         place = np.empty(len(distinct), dtype=np.int64)
@@ -261,7 +264,7 @@ def _keys(values: Values) -> Objects:
     if values.kind == "date":
         return values.data.astype("datetime64[D]").astype(str).astype(object)
     if values.kind == "number":
-        distinct, codes = np.unique(values.data, return_inverse=True)
+        distinct, codes = coded(values.data.astype(np.float64))
         return np.array([_canonical(repr(float(v))) for v in distinct], dtype=object)[codes]
     return values.data.astype(str).astype(object)
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from evaltool.numerics.distinct import distinct
 from evaltool.records.base import Record, Text
 from evaltool.records.ledger import Ledger
 
@@ -72,7 +73,11 @@ class Panel:
     @property
     def periods(self) -> tuple[int, ...]:
         """The distinct periods in order; empty for data without time."""
-        return tuple(int(p) for p in np.unique(self.frame["period"])) if "period" in self.frame else ()
+        return (
+            tuple(int(p) for p in distinct(self.frame["period"].to_numpy(dtype=np.int64)))
+            if "period" in self.frame
+            else ()
+        )
 
     @property
     def starts(self) -> tuple[int, ...]:
@@ -80,7 +85,7 @@ class Panel:
         if "first_treated" not in self.frame:
             return ()
         starts = self.frame["first_treated"].to_numpy(dtype=np.float64)
-        return tuple(int(g) for g in np.unique(starts[np.isfinite(starts)]))
+        return tuple(int(g) for g in distinct(starts[np.isfinite(starts)]))
 
     def label(self, period: int) -> str:
         """The period as a reader knows it."""

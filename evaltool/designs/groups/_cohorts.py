@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from evaltool.errors import DataError, Fault, Place
+from evaltool.numerics.distinct import distinct
 from evaltool.records.ledger import LedgerEntry, LedgerReason
 from evaltool.records.panel import Panel
 from evaltool.records.plugins import DesignRequest
@@ -27,7 +28,7 @@ def check_roster(panel: Panel, roster: pd.DataFrame) -> None:
     treated = start[start <= last]
     if treated.size == 0:
         cause = "Nobody starts within the data after having been seen untreated."
-    elif np.unique(np.minimum(start, last + 1.0)).size == 1:
+    elif distinct(np.minimum(start, last + 1.0)).size == 1:
         cause = (
             f"Everybody starts in the same period ({panel.label(int(treated[0]))}): there is nobody to compare with."
         )

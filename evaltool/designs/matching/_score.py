@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from evaltool.errors import Fault, Place, RunError
+from evaltool.numerics.distinct import row_order
+from evaltool.numerics.distributions import normal_share
 from evaltool.numerics.probit import probit
 from evaltool.numerics.regression import Regressors, logit
 from evaltool.numerics.separation import find_separation
@@ -37,7 +38,7 @@ def fit_score(x: FloatArray, names: tuple[str, ...], treated: Bools, link: Link 
     covariates give equal scores. Raises RunError: RUN_COLLINEAR, RUN_SEPARATION (naming covariates),
     RUN_NO_CONVERGENCE.
     """
-    order = np.lexsort((treated, *x.T[::-1]))
+    order = row_order(x, treated)
     matrix = np.column_stack([np.ones(x.shape[0]), x])
     where = "the propensity score"
     regressors = Regressors(matrix=matrix[order], names=("constant", *names), where=where)
@@ -49,7 +50,7 @@ def fit_score(x: FloatArray, names: tuple[str, ...], treated: Bools, link: Link 
     for j in range(x.shape[1]):
         linear += float(coefficients[j + 1]) * x[:, j]
     if link == "probit":
-        return Score(probability=stats.norm.cdf(linear), linear=linear, steps=steps)
+        return Score(probability=normal_share(linear), linear=linear, steps=steps)
     small = np.exp(-np.abs(linear))
     probability = np.where(linear >= 0.0, 1.0 / (1.0 + small), small / (1.0 + small))
     return Score(probability=probability, linear=linear, steps=steps)

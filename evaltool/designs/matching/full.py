@@ -52,6 +52,7 @@ from evaltool.designs.matching._units import Units, units_of
 from evaltool.designs.matching.nearest import DISTANCES, check_matched, columns_of, ground_of, promised_by
 from evaltool.designs.weighting._weigh import Covariates
 from evaltool.errors import Fault, Place, RunError
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.edge_cover import Arcs, Cover, cover
 from evaltool.numerics.matching import GRID
 from evaltool.numerics.strata import numbered, stratum_weights
@@ -186,7 +187,7 @@ def _arcs(ground: Ground, mine: IntArray, theirs: IntArray) -> Arcs:
     parts: list[tuple[IntArray, IntArray, IntArray]] = []
     groups = [
         (rows, columns)
-        for code in np.unique(stratum[mine]).tolist()
+        for code in distinct(stratum[mine]).tolist()
         if (rows := np.flatnonzero(stratum[mine] == code)).shape[0]
         and (columns := np.flatnonzero(stratum[theirs] == code)).shape[0]
     ]

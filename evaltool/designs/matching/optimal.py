@@ -18,7 +18,8 @@ Assumptions
     As ``matching.nearest``.
 
 Refuses when
-    As ``matching.nearest``; and when treated times comparison units exceed 10⁸ (RUN_TOO_LARGE).
+    As ``matching.nearest``; and (RUN_TOO_LARGE) when treated times comparison units exceed 10⁸ on several columns, or
+    when 3·10⁷ pairs of neighbours on a score may be part of an optimum.
 
 Source
     Rosenbaum 1989 (JASA 84), section 2; Crouse 2016 (IEEE Transactions on Aerospace and Electronic Systems 52).
@@ -48,7 +49,9 @@ from evaltool.designs.matching._units import units_of
 from evaltool.designs.matching.nearest import DISTANCES, check_matched, columns_of, ground_of, promised_by
 from evaltool.designs.weighting._weigh import Covariates
 from evaltool.errors import Fault, Place, RunError
-from evaltool.numerics.assignment import assign
+from evaltool.numerics.assignment import CELLS, Assignment, assign
+from evaltool.numerics.distinct import distinct
+from evaltool.numerics.line_assignment import Line, assign_on_line
 from evaltool.numerics.matching import GRID
 from evaltool.records.base import Exact
 from evaltool.records.design import Design
@@ -144,14 +147,13 @@ def optimal_matches(ground: Ground, ratio: int) -> tuple[Matches, IntArray, Conv
     stratum, rank = ground.units.stratum, ground.units.rank
     potential = np.zeros(stratum.shape[0], dtype=np.int64)
     first, second, total, several = [], [], 0, False
-    for code in np.unique(stratum[ground.focal]).tolist():
+    for code in distinct(stratum[ground.focal]).tolist():
         mine, theirs = (own[stratum[own] == code] for own in (ground.arm(focal=True), ground.arm(focal=False)))
         mine, theirs = mine[np.argsort(rank[mine])], theirs[np.argsort(rank[theirs])]
         if not theirs.shape[0]:
             continue
-        cost, allowed = costs(ground, mine, theirs)
         try:
-            found = assign(np.repeat(cost, ratio, axis=0), np.repeat(allowed, ratio, axis=0))
+            found = _assigned(ground, np.repeat(mine, ratio), theirs)
         except ValueError as error:
             raise _too_large(str(error)) from None
         rows = np.flatnonzero(found.partner >= 0)
@@ -166,6 +168,24 @@ def optimal_matches(ground: Ground, ratio: int) -> tuple[Matches, IntArray, Conv
     wanted = np.where(ground.focal, ratio, 0).astype(np.int64)
     made = Matches(ground.focal, one[order], two[order], distance[order], wanted, replace=False)
     return made, potential, {"total_distance": total / FINE, "optima": "several" if several else "one"}
+
+
+def _assigned(ground: Ground, mine: IntArray, theirs: IntArray) -> Assignment:
+    """The optimum of one stratum; on the line of the score where a table of all pairs would be too long."""
+    m, n = mine.shape[0], theirs.shape[0]
+    both = np.concatenate([mine, theirs])
+    if m * (n + m) > CELLS and _on_a_line(ground, both):
+        points, marks, reach = ground.points[:, 0], ground.grid, ground.rule.caliper
+        return assign_on_line(Line(points[mine], points[theirs], marks[mine], marks[theirs], reach, FINE))
+    return assign(*costs(ground, mine, theirs))
+
+
+def _on_a_line(ground: Ground, units: IntArray) -> bool:
+    """Whether distance and calipers are read off one and the same score."""
+    if ground.points.shape[1] != 1 or ground.rule.widths:
+        return False
+    order = units[np.argsort(ground.points[units, 0], kind="stable")]
+    return bool(np.all(np.diff(ground.grid[order]) >= 0))
 
 
 def _too_large(why: str) -> RunError:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators._inference import (
@@ -18,6 +17,7 @@ from evaltool.estimators._inference import (
 )
 from evaltool.estimators.counterfactual._assembly import Said, zero_denominator
 from evaltool.estimators.counterfactual._series import Series
+from evaltool.numerics.distributions import beyond, binomial_share, normal_quantile
 from evaltool.numerics.inference import Floats
 from evaltool.numerics.segmented import ljung_box
 from evaltool.numerics.simplex_control import mean_of
@@ -132,7 +132,7 @@ def _held_out(asked: Projected, history: Floats, project: Project, level: float)
     x = None if asked.x is None else asked.x[: history.shape[0]]
     found = project(Task(history[:shorter], x, size)).forecast
     gap = history[shorter:] - found.mean
-    half = float(stats.norm.ppf(0.5 + level / 2.0))
+    half = normal_quantile(0.5 + level / 2.0)
     spread = np.sqrt(np.diag(found.covariance))
     covered = int(np.sum(np.abs(gap) <= half * spread))
     effect, se = mean_of(gap), found.mean_se
@@ -141,8 +141,8 @@ def _held_out(asked: Projected, history: Floats, project: Project, level: float)
         "holdout_covered": covered,
         "holdout_share": covered / size,
         "holdout_effect": effect,
-        "holdout_effect_p": float(2.0 * stats.norm.sf(abs(effect / se))) if se > 0.0 else None,
-        "holdout_missed": bool(stats.binom.cdf(covered, size, level) < MISSED),
+        "holdout_effect_p": 2.0 * beyond(abs(effect / se)) if se > 0.0 else None,
+        "holdout_missed": binomial_share(covered, size, level) < MISSED,
     }
 
 

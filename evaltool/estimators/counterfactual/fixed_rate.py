@@ -37,7 +37,6 @@ from typing import Self
 
 import numpy as np
 from pydantic import model_validator
-from statsmodels.stats.weightstats import DescrStatsW
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators._inference import (
@@ -221,6 +220,8 @@ def _relative(
 
 def second_opinion(request: EstimationRequest) -> SecondOpinion:
     """The same means by statsmodels' weighted statistics, person by person against what each is compared with."""
+    from statsmodels.stats.weightstats import DescrStatsW  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
     people, parts, rate = parts_of(request)
     expected: Floats = np.full(people.y.shape[0], rate)
     if parts.late.any():

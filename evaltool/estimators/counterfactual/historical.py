@@ -36,7 +36,6 @@ from dataclasses import dataclass
 from typing import Literal, Self, cast
 
 import numpy as np
-import statsmodels.api as sm
 from pydantic import model_validator
 
 from evaltool.errors import Fault, Place, RunError
@@ -232,6 +231,8 @@ def _relative(
 
 def second_opinion(request: EstimationRequest) -> SecondOpinion:
     """The adjusted mean by statsmodels' WLS or Logit, the trend by plain averages. Raises RunError."""
+    import statsmodels.api as sm  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
     options = options_of(request)
     people, groups = groups_of(request)
     y, w, a, b = people.y, people.weight, groups.served, groups.earlier

@@ -35,7 +35,6 @@ import math
 from typing import cast
 
 import numpy as np
-import statsmodels.api as sm
 from pydantic import Field
 
 from evaltool.errors import Fault, Place, RunError
@@ -125,6 +124,8 @@ def estimate(request: EstimationRequest) -> Estimate:
 
 def second_opinion(request: EstimationRequest) -> SecondOpinion:
     """Eigenvectors of the donors' covariance over time, loadings by statsmodels' OLS. Raises RunError."""
+    import statsmodels.api as sm  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
     options = options_of(request)
     rank = _rank_of(layout_of(request, options.anticipation), options)
     found = pivoted(request, options.anticipation)

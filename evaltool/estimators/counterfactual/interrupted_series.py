@@ -41,7 +41,6 @@ from dataclasses import dataclass
 from typing import Literal, Self, cast
 
 import numpy as np
-import statsmodels.api as sm
 from pydantic import Field, model_validator
 
 from evaltool.errors import Fault, Place, RunError
@@ -300,6 +299,8 @@ def _said(
 
 def second_opinion(request: EstimationRequest) -> SecondOpinion:
     """The effect from statsmodels' fit of the same regression. Raises RunError."""
+    import statsmodels.api as sm  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
     _, model = model_of(request)
     family = model.rule.family
     if family == "gaussian" and model.rule.errors == "glsar":

@@ -13,6 +13,7 @@ import numpy as np
 
 from evaltool.estimators.did._rows import BoolArray, Rows, no_comparison, restrict
 from evaltool.numerics.cell_averages import Average, CellTable
+from evaltool.numerics.distinct import coded, distinct
 from evaltool.numerics.effects_regression import Fit
 from evaltool.numerics.group_time import NEVER
 from evaltool.numerics.inference import influence_covariance
@@ -86,7 +87,7 @@ def cell_table(rows: Rows, chosen: BoolArray) -> tuple[CellTable, IntArray]:
     """Cells of the ``chosen`` rows (n,) by cohort and period, and the cell of each row (−1 for others)."""
     size = len(rows.periods)
     code = rows.cohort * size + rows.period
-    present, inverse = np.unique(code[chosen], return_inverse=True)
+    present, inverse = coded(code[chosen])
     row_cell = np.full(code.shape[0], -1, dtype=np.int64)
     row_cell[chosen] = inverse
     mass = np.bincount(inverse, weights=rows.weights[chosen], minlength=present.shape[0]).astype(np.float64)
@@ -153,6 +154,6 @@ def with_never(rows: Rows) -> Rows:
 def base_cells(rows: Rows, table: CellTable) -> BoolArray:
     """(k,) the base of each cohort: its last period with rows before the start could be felt."""
     before = table.time + rows.anticipation < table.start
-    last = {int(c): int(np.max(table.time[before & (table.cohort == c)])) for c in np.unique(table.cohort)}
+    last = {int(c): int(np.max(table.time[before & (table.cohort == c)])) for c in distinct(table.cohort)}
     found: BoolArray = table.time == np.array([last[int(c)] for c in table.cohort])
     return found

@@ -18,6 +18,7 @@ from evaltool.estimators._inference import (
 from evaltool.estimators.did._effects import Piece, covariance
 from evaltool.estimators.did._rows import Rows
 from evaltool.estimators.did._window import window_convention
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.group_time import NEVER
 from evaltool.numerics.inference import InferenceRule, influence_se
 from evaltool.records.estimate import AbsentReason, Counts, Element, Estimate, Relative, SeriesPoint
@@ -97,7 +98,7 @@ def _se(rows: Rows, piece: Piece) -> tuple[float | None, AbsentReason | None]:
     """The standard error of an average, or why there is none."""
     treated, comparison = _arms(rows, piece)
     ids = rows.cluster_units
-    sizes = [np.unique(ids[arm]).shape[0] for arm in (treated, comparison)]
+    sizes = [distinct(ids[arm]).shape[0] for arm in (treated, comparison)]
     if sizes[0] == 1 or sizes[1] == 1:
         return None, "ONE_UNIT_PER_ARM" if max(sizes) == 1 else "TOO_FEW_CLUSTERS"
     variance = float(covariance(rows, [piece])[0, 0])
@@ -122,8 +123,8 @@ def _counts(rows: Rows, piece: Piece) -> Counts:
         observations=int(rows.unit.shape[0]),
         treated_weight=float(np.sum(weight[treated])) if rows.weighted else None,
         comparison_weight=float(np.sum(weight[only])) if rows.weighted else None,
-        clusters=int(np.unique(ids).shape[0]),
-        treated_clusters=int(np.unique(ids[treated]).shape[0]),
+        clusters=int(distinct(ids).shape[0]),
+        treated_clusters=int(distinct(ids[treated]).shape[0]),
     )
 
 

@@ -12,6 +12,7 @@ from evaltool.estimators.did._effects import Piece, Terms, cell_table, compared_
 from evaltool.estimators.did._paths import Averages
 from evaltool.estimators.did._rows import BoolArray, Rows, no_comparison
 from evaltool.numerics.cell_averages import Average, CellTable
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.effects_regression import Clustering, Columns, covariance_of, least_squares
 from evaltool.numerics.group_time import NEVER
 from evaltool.numerics.imputation import Outcomes, Untreated, fit_untreated
@@ -85,7 +86,7 @@ def path_of(found: Imputed, averages: Averages) -> tuple[tuple[Piece, ...], bool
     rows, base = found.rows, -1 - found.rows.anticipation
     last = rows.starts[-1]
     own = found.model.used & np.isfinite(rows.start) & ((last == NEVER) | (rows.start < last))
-    leads = np.unique(rows.event[own & (rows.event <= base)]).astype(np.int64)
+    leads = distinct(rows.event[own & (rows.event <= base)]).astype(np.int64)
     if not leads.shape[0] or leads[-1] != base:
         return averages.events, leads.shape[0] == 0
     index = np.searchsorted(leads, np.where(own, rows.event, float(base)))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evaltool.errors import Fault, Place, RunError
+from evaltool.numerics.distinct import coded, distinct
 from evaltool.numerics.group_time import NEVER, Layout
 from evaltool.numerics.uneven_cells import Bools, Sampling
 from evaltool.records.panel import FloatArray, IntArray, Panel
@@ -67,7 +68,7 @@ def arrange(
     if request.design.roster is not None:
         kept = frame["unit"].isin(request.design.roster["unit"])
         frame = frame if bool(kept.all()) else frame.loc[kept]
-    periods = np.unique(frame["period"].to_numpy(dtype=np.int64))
+    periods = distinct(frame["period"].to_numpy(dtype=np.int64))
     grid = _grid(frame, periods, rule)
     start = frame["first_treated"].to_numpy(dtype=np.float64)[grid.first].copy()
     start[start > periods[-1] + anticipation] = NEVER
@@ -109,7 +110,7 @@ def arrange_treated(request: EstimationRequest) -> tuple[Arranged, Bools]:
     if request.design.roster is not None:
         kept = frame["unit"].isin(request.design.roster["unit"])
         frame = frame if bool(kept.all()) else frame.loc[kept]
-    periods = np.unique(frame["period"].to_numpy(dtype=np.int64))
+    periods = distinct(frame["period"].to_numpy(dtype=np.int64))
     grid = _grid(frame, periods, "balanced")
     units = grid.first.shape[0]
     order = np.arange(units, dtype=np.int64)
@@ -269,7 +270,7 @@ def cluster_codes(request: EstimationRequest, frame: pd.DataFrame) -> IntArray |
     codes = pd.factorize(frame["cluster"], sort=True)[0].astype(np.int64)
     unit = pd.factorize(frame["unit"])[0]
     first = np.flatnonzero(np.diff(unit, prepend=-1))
-    varying = np.unique(unit[codes != codes[first][unit]])
+    varying = distinct(unit[codes != codes[first][unit]])
     if varying.shape[0]:
         named = ", ".join(str(u) for u in frame["unit"].to_numpy()[first[varying]][:SHOWN])
         raise RunError(
@@ -286,4 +287,4 @@ def cluster_codes(request: EstimationRequest, frame: pd.DataFrame) -> IntArray |
 def _clusters(request: EstimationRequest, frame: pd.DataFrame, order: IntArray, grid: _Grid) -> IntArray | None:
     """(units,) cluster codes in the order of the layout; None when the unit is the cluster. Raises RunError."""
     codes = cluster_codes(request, frame)
-    return None if codes is None else np.unique(codes[grid.first][order], return_inverse=True)[1].astype(np.int64)
+    return None if codes is None else coded(codes[grid.first][order])[1]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.did._layout import check_covariates, cluster_codes, nobody_treated, panel_of, repeated_rows
+from evaltool.numerics.distinct import coded
 from evaltool.numerics.group_time import NEVER
 from evaltool.records.panel import FloatArray, IntArray
 from evaltool.records.plugins import EstimationRequest
@@ -139,12 +140,12 @@ def arrange_rows(request: EstimationRequest, anticipation: int, covariates: tupl
     kept = seen[unit]
     if not bool(np.any(np.isfinite(start[kept]) & (time[kept] >= start[kept]))):
         raise nobody_treated(bool(np.any(np.isfinite(start))))
-    periods, period = np.unique(time[kept], return_inverse=True)
-    starts, cohort = np.unique(start[kept], return_inverse=True)
-    own = np.unique(unit[kept], return_inverse=True)[1].astype(np.int64)
+    periods, period = coded(time[kept])
+    starts, cohort = coded(start[kept])
+    own = coded(unit[kept])[1]
     _check_keys(own, period.astype(np.int64))
     first = np.flatnonzero(np.diff(own, prepend=-1))
-    by_unit = None if clusters is None else np.unique(clusters[kept][first], return_inverse=True)[1].astype(np.int64)
+    by_unit = None if clusters is None else coded(clusters[kept][first])[1]
     weights = frame["weight"].to_numpy(dtype=np.float64)[kept] if "weight" in frame else np.ones(own.shape[0])
     values = [frame[f"x.{name}"].to_numpy(dtype=np.float64)[kept] for name in covariates]
     return Rows(
@@ -177,12 +178,12 @@ def restrict(rows: Rows, kept: BoolArray, never: float | None = None) -> Rows:
     starts = np.array(rows.starts)[rows.cohort[kept]]
     if never is not None:
         starts = np.where(starts >= never, NEVER, starts)
-    units, unit = np.unique(rows.unit[kept], return_inverse=True)
-    present, period = np.unique(rows.period[kept], return_inverse=True)
-    cohorts, cohort = np.unique(starts, return_inverse=True)
+    units, unit = coded(rows.unit[kept])
+    present, period = coded(rows.period[kept])
+    cohorts, cohort = coded(starts)
     clusters = None
     if rows.clusters is not None:
-        clusters = np.unique(rows.clusters[units], return_inverse=True)[1].astype(np.int64)
+        clusters = coded(rows.clusters[units])[1]
     return replace(
         rows,
         outcome=rows.outcome[kept],

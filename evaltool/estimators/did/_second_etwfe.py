@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 
 from evaltool.estimators.did._second_opinion import inside
 from evaltool.estimators.did._second_rows import average_of, sparse_ols, untreated_once
 from evaltool.records.estimate import SecondOpinion
 from evaltool.records.plugins import EstimationRequest
 
-FAMILIES = {"poisson": sm.families.Poisson, "logit": sm.families.Binomial}
+FAMILIES = {"poisson": "Poisson", "logit": "Binomial"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,8 @@ def extended_again(
 
 def _difference(frame: pd.DataFrame, design: pd.DataFrame, terms: list[str], family: str) -> pd.Series[float]:
     """(rows,) fitted mean with the treatment terms less that without them."""
+    import statsmodels.api as sm  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
     x, y, w = design.to_numpy(dtype=float), frame["y"].to_numpy(dtype=float), frame["w"].to_numpy(dtype=float)
     without = design.assign(**dict.fromkeys(terms, 0.0)).to_numpy(dtype=float)
     if family == "linear":
@@ -86,5 +87,5 @@ def _difference(frame: pd.DataFrame, design: pd.DataFrame, terms: list[str], fam
         return pd.Series((x - without) @ coefficients, index=frame.index)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        fit = sm.GLM(y, x, family=FAMILIES[family](), freq_weights=w).fit(tol=1e-14, maxiter=200)
+        fit = sm.GLM(y, x, family=getattr(sm.families, FAMILIES[family])(), freq_weights=w).fit(tol=1e-14, maxiter=200)
     return pd.Series(np.asarray(fit.predict(x) - fit.predict(without), dtype=float), index=frame.index)

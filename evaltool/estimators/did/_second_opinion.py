@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
-from linearmodels.iv import IV2SLS
 
 from evaltool.errors import Fault, RunError
 from evaltool.estimators.did._layout import Rule, panel_of
@@ -170,6 +168,8 @@ class TwoByTwo:
 
     def _regression(self) -> float:
         """Coefficient of the treated in a weighted regression of each unit's change: unit effects differenced away."""
+        from linearmodels.iv import IV2SLS  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
         rows = self.rows.assign(d=self.treated, post=self.after)
         before, after = (rows[rows["post"] == post].set_index("unit") for post in (False, True))
         if len(before) <= 2:  # noqa: PLR2004 - one unit per arm: nothing is left over
@@ -182,6 +182,8 @@ class TwoByTwo:
 
     def _adjusted(self, method: str) -> float:
         """Outcome regression, inverse probability weighting or both, from statsmodels fits."""
+        import statsmodels.api as sm  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
         earlier, later = self.rows["period"].min(), self.rows["period"].max()
         first = self.rows[self.rows["period"] == earlier].set_index("unit")
         second = self.rows[self.rows["period"] == later].set_index("unit")
@@ -203,6 +205,8 @@ def cross_sections_again(
     rows: pd.DataFrame, treated: pd.Series[bool], after: pd.Series[bool], covariates: tuple[str, ...], method: str
 ) -> float:
     """The ATT of two cross-sections from statsmodels fits on the rows (Sant'Anna & Zhao 2020, eq. 2.2, 2.9, 4.1)."""
+    import statsmodels.api as sm  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
     d, t = treated.to_numpy(dtype=bool), after.to_numpy(dtype=bool)
     y, w = rows["y"].to_numpy(dtype=float), rows["w"].to_numpy(dtype=float)
     if not covariates:
@@ -232,6 +236,8 @@ def cross_sections_again(
 
 def _odds(x: FloatArray, treated: np.ndarray[tuple[int], np.dtype[np.bool_]], weights: FloatArray) -> FloatArray:
     """Weights of the comparison units, w·p/(1 − p), from a statsmodels logit."""
+    import statsmodels.api as sm  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         if float(np.ptp(weights)) > 0.0:

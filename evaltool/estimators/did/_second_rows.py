@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from linearmodels.panel import PanelOLS
 from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.sparse.linalg import lsqr
@@ -141,6 +140,8 @@ def average_of(frame: pd.DataFrame, table: pd.DataFrame, kind: str, *, people: p
 
 def panel_ols(frame: pd.DataFrame, columns: list[str]) -> pd.Series[float]:
     """Coefficients of ``columns`` with unit and period effects; sparse indicators where linearmodels cannot."""
+    from linearmodels.panel import PanelOLS  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
     if len(frame) <= frame["unit"].nunique() + frame["period"].nunique() + len(columns):
         return sparse_ols(frame, columns)[0]
     table = frame.set_index(["unit", "period"])

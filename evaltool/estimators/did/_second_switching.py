@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 
 from evaltool.estimators.did._layout import panel_of
 from evaltool.records.estimate import SecondOpinion
@@ -27,6 +26,8 @@ def _wide(request: EstimationRequest) -> tuple[pd.DataFrame, pd.DataFrame, pd.Se
 
 def _slope(change: pd.Series[float], switched: pd.Series[bool], weights: pd.Series[float]) -> float:
     """Coefficient on having switched in a weighted regression of the change."""
+    import statsmodels.api as sm  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
     x = np.column_stack([np.ones(len(change)), switched.to_numpy(dtype=float)])
     return float(sm.WLS(change.to_numpy(), x, weights=weights.to_numpy()).fit().params[1])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from evaltool.errors import Fault, Place, RunError
+from evaltool.numerics.distinct import distinct
 from evaltool.records.panel import IntArray
 from evaltool.records.plugins import EstimationRequest
 
@@ -23,7 +24,7 @@ def check_window(request: EstimationRequest, known: IntArray) -> Window | None:
     asked = np.arange(within[0], within[1] + 1)
     absent = asked[~np.isin(asked, known)]
     if absent.size:
-        seen = np.unique(known[known >= 0])
+        seen = distinct(known[known >= 0])
         span = f"from {seen[0]} to {seen[-1]}" if seen.size else "none at all"
         missing = ", ".join(map(str, absent))
         raise RunError(

@@ -44,6 +44,7 @@ from evaltool.estimators.did._rows import BoolArray, Rows, arrange_rows
 from evaltool.estimators.did._second_rows import event_study_again
 from evaltool.estimators.did._window import check_window
 from evaltool.numerics.cell_averages import Average
+from evaltool.numerics.distinct import coded
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.panel import FloatArray, IntArray
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
@@ -120,7 +121,7 @@ def _terms_of(rows: Rows, options: EventStudyOptions) -> tuple[IntArray, IntArra
     low = -np.inf if options.first is None else float(options.first)
     high = np.inf if options.last is None else float(options.last)
     event = np.clip(rows.event[starts], low, high).astype(np.int64)
-    events, inverse = np.unique(event, return_inverse=True)
+    events, inverse = coded(event)
     row_term = np.full(rows.unit.shape[0], -1, dtype=np.int64)
     row_term[starts] = inverse
     return events, row_term

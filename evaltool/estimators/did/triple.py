@@ -53,6 +53,7 @@ from evaltool.estimators.did._aggregate import aggregate
 from evaltool.estimators.did._layout import Arranged, arrange
 from evaltool.estimators.did._result import Body, Distribution, Headline, finish
 from evaltool.estimators.did._second_triple import TripleAgain, triple_again
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.group_time import NEVER, Cell, Choices, Layout, base_period, reference_cell
 from evaltool.numerics.triple import Periods, TripleGroups, smallest_variance_weights, triple_cell, triples
 from evaltool.numerics.uneven_cells import Bools
@@ -270,7 +271,7 @@ def _series(world: Sorted) -> tuple[SeriesPoint, ...]:
     labels = dict(zip(layout.periods, world.arranged.labels, strict=True))
     start = np.repeat(layout.starts, np.diff(layout.offsets))
     points = []
-    for g in np.unique(start):
+    for g in distinct(start):
         rows = start == g
         w = layout.weights[rows]
         arm = "comparison" if g == NEVER else labels.get(int(g), str(int(g)))

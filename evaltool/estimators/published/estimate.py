@@ -39,7 +39,7 @@ from pydantic import Field, model_validator
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators._inference import inference_rule, interval_and_p, sides_convention, statistic_of
-from evaltool.numerics.inference import normal_quantile
+from evaltool.numerics.distributions import normal_quantile
 from evaltool.records.base import Exact, Record, Slug, Text
 from evaltool.records.estimate import AbsentReason, Counts, Estimate, Interval, Relative, SecondOpinion
 from evaltool.records.evidence import ALL

@@ -10,6 +10,7 @@ import numpy as np
 from evaltool.estimators.weighted._matching_faults import MATCHING_SE
 from evaltool.estimators.weighted._matching_se import matching_se
 from evaltool.estimators.weighted._units import MatchedUnits
+from evaltool.numerics.distinct import distinct
 from evaltool.numerics.matching_effect import (
     WeightedFit,
     clustered,
@@ -122,7 +123,7 @@ def _again(units: MatchedUnits) -> Redrawn | None:
 def _df(units: MatchedUnits, kind: str, fit: WeightedFit) -> float:
     """Clusters less one, the smaller number where there are two kinds; spare rows without clusters."""
     if kind == "cluster_set_and_unit" and units.rows is not None:
-        return float(min(np.unique(units.rows.set).shape[0], np.unique(units.rows.unit).shape[0]) - 1)
+        return float(min(distinct(units.rows.set).shape[0], distinct(units.rows.unit).shape[0]) - 1)
     return float(units.facts.sets - 1 if kind == "cluster_set" else fit.spare)
 
 

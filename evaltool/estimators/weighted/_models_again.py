@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-import statsmodels.api as sm
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.weighted._modelled import Modelled, modelled
@@ -14,7 +13,7 @@ from evaltool.records.estimate import SecondOpinion
 from evaltool.records.panel import FloatArray
 from evaltool.records.plugins import EstimationRequest
 
-FAMILIES = {"logit": sm.families.Binomial, "log": sm.families.Poisson, "identity": sm.families.Gaussian}
+FAMILIES = {"logit": "Binomial", "log": "Poisson", "identity": "Gaussian"}
 
 
 def means_again(
@@ -29,6 +28,8 @@ def means_again(
 
 def _mean(found: Modelled, arm: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> float:
     """Mean outcome in one state."""
+    import statsmodels.api as sm  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
     problem = found.problem
     x = problem.x.matrix
     scale = np.max(np.abs(x), axis=0)
@@ -36,7 +37,12 @@ def _mean(found: Modelled, arm: np.ndarray[tuple[int, ...], np.dtype[np.bool_]])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model = sm.GLM(problem.y[arm], x[arm] / scale, family=FAMILIES[problem.family](), freq_weights=weights)
+            model = sm.GLM(
+                problem.y[arm],
+                x[arm] / scale,
+                family=getattr(sm.families, FAMILIES[problem.family])(),
+                freq_weights=weights,
+            )
             fit = model.fit(tol=1e-14, maxiter=300)
     except (np.linalg.LinAlgError, ValueError) as error:
         cause, fix = f"statsmodels could not fit the outcome model: {error}.", "Check the covariates."

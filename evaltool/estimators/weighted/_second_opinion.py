@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.weighted._units import data_of
@@ -30,6 +29,8 @@ def difference_again(
 
     Raises RunError (RUN_SCORES_DISAGREE).
     """
+    import statsmodels.api as sm  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
     panel, weights, facts = data_of(request)
     scores = weights_checked(request)
     own = weights.loc[weights["weight"] > 0.0, ["unit", "weight"]]
@@ -95,6 +96,8 @@ def _is_probit(facts: MatchSummary) -> bool:
 
 def _scores(panel: Panel, facts: MatchSummary) -> FloatArray:
     """(n,) scores of statsmodels' logit or probit on the design's covariates, standardised, on the design's scale."""
+    import statsmodels.api as sm  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
     x = panel.frame[[f"x.{name}" for name in facts.covariates]].to_numpy(dtype=float)
     standard = (x - x.mean(axis=0)) / x.std(axis=0)
     design = sm.add_constant(standard, has_constant="add")
