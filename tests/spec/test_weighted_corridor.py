@@ -70,12 +70,16 @@ def test_from_plan_to_pages(tmp_path: Path, method: str, options: str, estimator
     assert b"evaltool.determination" in determination_bytes(run)
     for lang in ("da", "en"):
         for section in SECTIONS:
-            blocks = build_section(section, run, lang)
+            blocks = build_section(section, run, lang).blocks
             assert blocks or section == "main_estimate", section
     assert pd.notna(run.estimate.se)
     for lang, words in zip(("da", "en"), DENOMINATOR[target], strict=True):
-        notes = [block.note for block in build_section("balance", run, lang) if isinstance(block, Table)]
+        notes = [block.note for block in build_section("balance", run, lang).blocks if isinstance(block, Table)]
         assert words in str(notes[0])
+    evidence = next(gate.evidence for gate in run.gates if gate.name == "balance")
+    assert {"ATT": "all treated", "ATE": "both groups'", "ATO": "under the weights"}[target] in str(
+        evidence["denominator"]
+    )
 
 
 def test_matched_changes_from_plan_to_pages(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import statsmodels.api as sm
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.weighted._learners import Taught, fit_with
