@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.weighted._second_opinion import weights_checked
@@ -50,6 +49,8 @@ def ground_of(request: EstimationRequest, units: MatchedUnits) -> Ground:
 
 def bias_again(request: EstimationRequest, units: MatchedUnits) -> SecondOpinion:
     """Means under the design's weights, less the difference of covariates times statsmodels' coefficients."""
+    import statsmodels.api as sm  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
     checked = weights_checked(request)
     ground = ground_of(request, units)
     used, total, count = ground.used, 0.0, float(np.sum(ground.matched))

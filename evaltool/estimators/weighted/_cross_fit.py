@@ -86,12 +86,15 @@ def crossed(request: EstimationRequest, folds: int, taught: Taught | None) -> Cr
 
 
 def _glm(problem: Problem) -> Fit:
-    """Statsmodels' generalised linear model."""
+    """The generalised linear model of statsmodels."""
+    import statsmodels.api as sm  # noqa: PLC0415 - loaded only when a second opinion is asked for
+
+    family = getattr(sm.families, FAMILIES[problem.family])
 
     def fit(x: FloatArray, y: FloatArray) -> Predictor:
         scale = np.maximum(np.max(np.abs(x), axis=0), np.finfo(np.float64).tiny)
         rows = sm.add_constant(x / scale, has_constant="add")
-        fitted = sm.GLM(y, rows, family=FAMILIES[problem.family]()).fit(tol=1e-14, maxiter=300)
+        fitted = sm.GLM(y, rows, family=family()).fit(tol=1e-14, maxiter=300)
         return lambda more: np.asarray(fitted.predict(sm.add_constant(more / scale, has_constant="add")), dtype=float)
 
     return fit
