@@ -60,8 +60,7 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
     scores in order (smaller first); the id when absent. ``exact`` columns must be equal within a set, ``anti_exact``
     ones differ. ``match_on`` are the columns of a distance on several, the covariates when absent. With ``max_ratio``
     the number of matches varies around ``ratio``. With ``replace`` all ties are averaged, and ``order`` and
-    ``tie_order`` have no effect. ``unmatched_treated``: whether treated units without a match rename the estimand or
-    stop. Raises UsageError, DataError, RunError.
+    ``tie_order`` have no effect. ``unmatched_treated``: rename or stop. Raises UsageError, DataError, RunError.
     """
     name = "matching.nearest"
     faults: list[Fault] = [
