@@ -19,7 +19,13 @@ from evaltool.records.plan.analysis import Option
 Number = float | Decimal
 DISTANCES = ("logit", "probit", "mahalanobis", "robust_mahalanobis", "scaled_euclidean")
 
-NEAREST: Mapping[str, Option] = {"estimand": "ATT", "distance": "logit", "calipers": {}, "support": "all"}
+NEAREST: Mapping[str, Option] = {
+    "estimand": "ATT",
+    "distance": "logit",
+    "calipers": {},
+    "support": "all",
+    "unmatched_treated": "rename",
+}
 """Defaults of options that are stated only where they differ; the others' is None."""
 
 
@@ -45,6 +51,7 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
     exact: Sequence[str] = (),
     anti_exact: Sequence[str] = (),
     support: Literal["all", "both", "treated", "comparison"] = "all",
+    unmatched_treated: Literal["rename", "refuse"] = "rename",
 ) -> MatchedDesign:
     """Nearest neighbours on a score or on several columns (``matching.nearest``), for the ATT, ATC or ATE.
 
@@ -53,7 +60,7 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
     scores in order (smaller first); the id when absent. ``exact`` columns must be equal within a set, ``anti_exact``
     ones differ. ``match_on`` are the columns of a distance on several, the covariates when absent. With ``max_ratio``
     the number of matches varies around ``ratio``. With ``replace`` all ties are averaged, and ``order`` and
-    ``tie_order`` have no effect. Raises UsageError, DataError, RunError.
+    ``tie_order`` have no effect. ``unmatched_treated``: rename or stop. Raises UsageError, DataError, RunError.
     """
     name = "matching.nearest"
     faults: list[Fault] = [
@@ -72,6 +79,7 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
         "calipers": dict(widths),
         "support": support,
         "tie_order": None if tie_order == unit else tie_order,
+        "unmatched_treated": unmatched_treated,
     }
     options = {**columns, **always, **unlike(rare, NEAREST)}
     if caliper is not None or caliper_sd != "overall":
@@ -98,6 +106,7 @@ def optimal(  # noqa: PLR0913 - the direct road: column names and options as key
     calipers: Mapping[str, Number] | None = None,
     tie_order: str | None = None,
     exact: Sequence[str] = (),
+    unmatched_treated: Literal["rename", "refuse"] = "rename",
 ) -> MatchedDesign:
     """Pairs or sets with the least total distance (``matching.optimal``), for the ATT: unique and certified.
 
@@ -115,6 +124,7 @@ def optimal(  # noqa: PLR0913 - the direct road: column names and options as key
         "caliper": exactly(caliper),
         "calipers": dict(widths),
         "tie_order": ordering[0] if ordering else None,
+        "unmatched_treated": unmatched_treated,
     }
     fixed: dict[str, Option] = {"scale": scale, "ratio": ratio, "exact": columns["exact"]}
     options = {"covariates": columns["covariates"], **fixed, **unlike(rare, NEAREST)}
@@ -139,6 +149,7 @@ def full(  # noqa: PLR0913 - the direct road: column names and options as keywor
     calipers: Mapping[str, Number] | None = None,
     tie_order: str | None = None,
     exact: Sequence[str] = (),
+    unmatched_treated: Literal["rename", "refuse"] = "rename",
 ) -> MatchedDesign:
     """Everybody in sets of one with one or more, at the least total distance (``matching.full``): unique and certified.
 
@@ -160,6 +171,7 @@ def full(  # noqa: PLR0913 - the direct road: column names and options as keywor
         "caliper": exactly(caliper),
         "calipers": dict(widths),
         "tie_order": ordering[0] if ordering else None,
+        "unmatched_treated": unmatched_treated,
     }
     fixed: dict[str, Option] = {"scale": scale, "exact": columns["exact"]}
     options = {"covariates": columns["covariates"], **fixed, **unlike(rare, NEAREST)}
@@ -190,13 +202,20 @@ def coarsened_exact(  # noqa: PLR0913 - the direct road: column names and option
     estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
     bins: Mapping[str, int] | None = None,
     cutpoints: Mapping[str, Sequence[Number]] | None = None,
+    pairs: bool = False,
+    tie_order: str | None = None,
 ) -> MatchedDesign:
     """Strata of equal bins (``matching.coarsened_exact``): ``bins`` or ``cutpoints`` by column, else Sturges' number.
 
-    Raises UsageError, DataError, RunError.
+    ``pairs``: one with one within each stratum, the nearest; ``tie_order`` decides between equally good ones. Raises
+    UsageError, DataError, RunError.
     """
     cuts = {name: tuple(exactly(point) for point in points) for name, points in (cutpoints or {}).items()}
     options: dict[str, Option] = {"estimand": estimand, "bins": dict(bins or {}), "cutpoints": dict(cuts)}
+    if pairs:
+        options["pairs"] = True
+    if tie_order is not None and tie_order != unit:
+        options["tie_order"] = tie_order
     return _stratified(frame, "coarsened_exact", (treatment, unit), covariates, options)
 
 

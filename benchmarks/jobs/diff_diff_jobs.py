@@ -51,7 +51,8 @@ def honest(frame: pd.DataFrame) -> float:
 
 def control(frame: pd.DataFrame) -> float:
     after = sorted(frame.loc[frame["treated"] == 1, "time"].unique())
-    found = SyntheticControl().fit(frame, outcome="y", treatment="treated", unit="unit", time="time", post_periods=after)
+    names = {"outcome": "y", "treatment": "treated", "unit": "unit", "time": "time"}
+    found = SyntheticControl().fit(frame, **names, post_periods=after)
     found.in_space_placebo()
     return float(found.att)
 

@@ -1,8 +1,8 @@
 """The gate that asks whether the groups were alike before the start.
 
 Statistic: the largest absolute standardised mean difference (SMD) after matching, over every covariate, exact column
-and the score. The denominator is the standard deviation of all treated before matching (for two values √(p(1 − p)));
-What Works Clearinghouse pools both groups' instead. Per row:
+and the score. The denominator is the standard deviation before matching of all treated (ATT; otherwise the design says
+which), √(p(1 − p)) for two values; What Works Clearinghouse pools both groups' instead. Per row:
 
 * |SMD| ≤ ``good`` (0.05): PASS;
 * ≤ ``fair`` (0.25): PASS when the estimator adjusts for it, else REVIEW. The score counts as adjusted for when every
@@ -58,6 +58,14 @@ MEASURE = Measure(
         en="What Works Clearinghouse (0.05, 0.25); Rubin (2001) for the variance ratio; note at 0.10: own proposal",
     ),
 )
+WHOM = {
+    "ATT": Words(da="alle i indsatsgruppen", en="all treated"),
+    "ATC": Words(da="alle i sammenligningsgruppen", en="all comparison units"),
+    "ATE": Words(da="begge grupper", en="both groups"),
+}
+"""Whose standard deviation differences are divided by."""
+EVERYBODY = Words(da="alle, vægtet", en="everybody, weighted")
+PLAIN = Words(da="standardafvigelser", en="standard deviations")
 HOW = ({"da": "matchning", "en": "matching"}, {"da": "vægtning", "en": "weighting"})
 RATIO = Words(da="forhold mellem varianser", en="variance ratio")
 TIMES = Words(da="gange", en="times")
@@ -117,7 +125,8 @@ def check(context: GateContext) -> GateResult:
     ]
     verdict = max((item.verdict for item in judged), key=SERIOUS.index)
     worst = max((item for item in judged if item.verdict == verdict), key=lambda item: item.size)
-    evidence = _evidence(judged, options)
+    evidence, target = _evidence(judged, options, facts), facts.estimand[:3]
+    whom = WHOM.get(target, EVERYBODY)
     if verdict == "CANNOT_TELL":
         undefined = Words(
             da=f"{worst.name.da} varierer ikke i indsatsgruppen og har et andet gennemsnit i sammenligningsgruppen; "
@@ -138,9 +147,10 @@ def check(context: GateContext) -> GateResult:
         Finding(
             verdict=verdict,
             sentence=Words(
-                da=_danish(judged, worst, (decided, HOW[weighted]["da"]), options),
-                en=_english(judged, worst, (decided, HOW[weighted]["en"]), options),
+                da=_danish(judged, worst, (decided, HOW[weighted]["da"], str(whom.da)), options),
+                en=_english(judged, worst, (decided, HOW[weighted]["en"], str(whom.en)), options),
             ),
+            unit=None if target == "ATT" else PLAIN,
             statistic=worst.size,
             threshold=decided,
             evidence=evidence,
@@ -223,7 +233,7 @@ def _by_ratio(judged: Sequence[Judged], options: Options, evidence: dict[str, Js
     )
 
 
-def _evidence(judged: Sequence[Judged], options: Options) -> dict[str, Json]:
+def _evidence(judged: Sequence[Judged], options: Options, facts: MatchSummary) -> dict[str, Json]:
     """The whole table, with what was adjusted for and each denominator."""
     rows: list[Json] = [
         {
@@ -238,7 +248,8 @@ def _evidence(judged: Sequence[Judged], options: Options) -> dict[str, Json]:
         for item in judged
     ]
     limits: dict[str, Json] = {name: str(getattr(options, name)) for name in Options.model_fields}
-    return {"rows": rows, "denominator": "standard deviation of all treated before matching", **limits}
+    said = str(facts.conventions.get("balance_denominator", "standard deviation of all treated before matching"))
+    return {"rows": rows, "denominator": said.split(";", maxsplit=1)[0], **limits}
 
 
 def _noted(judged: Sequence[Judged], options: Options) -> int:
@@ -246,26 +257,26 @@ def _noted(judged: Sequence[Judged], options: Options) -> int:
     return sum(1 for item in judged if item.size > float(options.note) + ROUNDING)
 
 
-def _danish(judged: Sequence[Judged], worst: Judged, limit: tuple[float, str], options: Options) -> str:
-    """The sentence in Danish; ``limit``: what decided, and how the groups were made alike."""
-    decided, how = limit
+def _danish(judged: Sequence[Judged], worst: Judged, limit: tuple[float, str, str], options: Options) -> str:
+    """The sentence in Danish; ``limit``: what decided, how the groups were made alike, whose standard deviation."""
+    decided, how, whom = limit
     side = "højst" if worst.verdict == "PASS" else "mere end"
     bridged = " Der justeres for den i beregningen." if worst.adjusted else ""
     return (
-        f"Den største forskel efter {how} er {number(worst.size, 'da', 3)} standardafvigelser (af alle i "
-        f"indsatsgruppen, {number(worst.row.denominator, 'da')}) i '{worst.name.da}', {side} "
+        f"Den største forskel efter {how} er {number(worst.size, 'da', 3)} standardafvigelser (af {whom}, "
+        f"{number(worst.row.denominator, 'da')}) i '{worst.name.da}', {side} "
         f"{number(decided, 'da')}; {_noted(judged, options)} af {len(judged)} ligger over "
         f"{number(options.note, 'da')}.{bridged}"
     )
 
 
-def _english(judged: Sequence[Judged], worst: Judged, limit: tuple[float, str], options: Options) -> str:
+def _english(judged: Sequence[Judged], worst: Judged, limit: tuple[float, str, str], options: Options) -> str:
     """The sentence in English; ``limit`` as in Danish."""
-    decided, how = limit
+    decided, how, whom = limit
     side = "at most" if worst.verdict == "PASS" else "more than"
     bridged = " The estimate adjusts for it." if worst.adjusted else ""
     return (
-        f"The largest difference after {how} is {number(worst.size, 'en', 3)} standard deviations (of all treated, "
+        f"The largest difference after {how} is {number(worst.size, 'en', 3)} standard deviations (of {whom}, "
         f"{number(worst.row.denominator, 'en')}) in '{worst.name.en}', {side} "
         f"{number(decided, 'en')}; {_noted(judged, options)} of {len(judged)} are above "
         f"{number(options.note, 'en')}.{bridged}"

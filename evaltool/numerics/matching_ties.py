@@ -13,7 +13,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -106,18 +106,35 @@ def _difference(tied: Tied, weights: Floats) -> float:
 
 def adjusted_range(tied: Tied, covariates: Floats) -> TieRange:
     """The range of the treatment coefficient of a weighted regression on treatment and (n, p) covariates."""
+    return ranged(tied, _normal(tied, covariates, tied.moving()))
+
+
+class Moves(Protocol):
+    """An effect, and its derivative, as functions of the weights of the groups that move."""
+
+    def effect(self, weights: list[Floats]) -> float:
+        """The effect."""
+
+    def slopes(self, weights: list[Floats]) -> list[Floats]:
+        """Its derivative in every moving weight."""
+
+
+def ranged(tied: Tied, normal: Moves, most: int = ENUMERATED, pairs: int = PAIRS) -> TieRange:
+    """The range of an effect over all tie orders, tried one by one when there are at most ``most``, else searched.
+
+    Single pairs are swapped where there are at most ``pairs``.
+    """
     moving = tied.moving()
-    normal = _normal(tied, covariates, moving)
     start = [tied.weights[part] for part in moving]
     if not moving:
         value = normal.effect(start)
         return TieRange(lower=value, upper=value, how="no_ties", orders=1)
     orders = placements(tied)
-    if orders <= ENUMERATED:
+    if orders <= most:
         choices = itertools.product(*(list(_orders(part)) for part in start))
         values = [normal.effect(list(choice)) for choice in choices]
         return TieRange(lower=min(values), upper=max(values), how="enumerated", orders=orders)
-    low, high = (_climb(normal, start, sign) for sign in (-1.0, 1.0))
+    low, high = (_climb(normal, start, sign, pairs) for sign in (-1.0, 1.0))
     return TieRange(lower=min(low, high), upper=max(low, high), how="searched", orders=orders)
 
 
@@ -180,7 +197,7 @@ def _normal(tied: Tied, covariates: Floats, moving: list[Ints]) -> _Normal:
     return _Normal(square=fixed.T @ x[still], product=fixed.T @ tied.y[still], parts=parts)
 
 
-def _climb(normal: _Normal, start: list[Floats], sign: float) -> float:
+def _climb(normal: Moves, start: list[Floats], sign: float, most: int) -> float:
     """Largest weights where the effect gains most, until nothing is gained; then swaps of pairs where they are few."""
     weights, best = [w.copy() for w in start], normal.effect(start)
     for _ in range(SWEEPS):
@@ -191,10 +208,10 @@ def _climb(normal: _Normal, start: list[Floats], sign: float) -> float:
         if value <= sign * best:
             break
         best, weights = sign * value, tries[chosen]
-    if sum(math.comb(w.shape[0], 2) for w in weights) > PAIRS:
+    if sum(math.comb(w.shape[0], 2) for w in weights) > most:
         return best
-    pairs = [(k, i, j) for k, w in enumerate(weights) for i, j in itertools.combinations(range(w.shape[0]), 2)]
-    return _swap(normal, weights, pairs, sign)
+    swaps = [(k, i, j) for k, w in enumerate(weights) for i, j in itertools.combinations(range(w.shape[0]), 2)]
+    return _swap(normal, weights, swaps, sign)
 
 
 def _sorted_by(weights: Floats, gain: Floats) -> Floats:
@@ -204,7 +221,7 @@ def _sorted_by(weights: Floats, gain: Floats) -> Floats:
     return placed
 
 
-def _swap(normal: _Normal, weights: list[Floats], pairs: list[tuple[int, int, int]], sign: float) -> float:
+def _swap(normal: Moves, weights: list[Floats], pairs: list[tuple[int, int, int]], sign: float) -> float:
     """Swap weights pair by pair while the effect moves in the wanted direction."""
     weights = [w.copy() for w in weights]
     best = normal.effect(weights)

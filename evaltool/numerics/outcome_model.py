@@ -12,7 +12,7 @@ The influence values count the models' coefficients, and the weights where their
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -55,19 +55,37 @@ class Means:
     influence: Floats
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Arm:
+    """Mean outcome in one state with its (n,) influence values, the model's (k,) coefficients, and how they carry on.
+
+    ``carried`` (k,) is the inverse of the model's derivative times the derivative of the mean.
+    """
+
+    value: float
+    influence: Floats
+    coefficients: Floats
+    carried: Floats
+    family: Family
+
+    def predict(self, x: Floats) -> Floats:
+        """(m,) means at (m, k) regressors."""
+        return curve(x @ self.coefficients, self.family)[0]
+
+
 def mean_outcomes(problem: Problem) -> Means:
     """Both means. Raises RunError: RUN_COLLINEAR, RUN_OUTCOME_MODEL (no finite coefficients fit an arm)."""
-    found = [_arm(problem, arm) for arm in (problem.treated, ~problem.treated)]
-    return Means(found[0][0], found[1][0], np.column_stack([found[0][1], found[1][1]]))
+    found = [arm_means(problem, arm) for arm in (problem.treated, ~problem.treated)]
+    return Means(found[0].value, found[1].value, np.column_stack([found[0].influence, found[1].influence]))
 
 
-def _arm(problem: Problem, arm: Bools) -> tuple[float, Floats]:
-    """Mean outcome in one state, and its (n,) influence values."""
+def arm_means(problem: Problem, arm: Bools) -> Arm:
+    """Mean outcome in one state. Raises RunError."""
     x, y, n = problem.x.matrix, problem.y, float(problem.y.shape[0])
     own = arm.astype(np.float64)
     fit_weights = own if problem.augmented else own * problem.weights
     b = _fit(problem, fit_weights)
-    mean, slope = _curve(x @ b, problem.family)
+    mean, slope = curve(x @ b, problem.family)
     total = float(np.sum(problem.population)) / n
     correction = own * problem.weights * (y - mean) if problem.augmented else np.zeros_like(y)
     value = float(np.mean(problem.population * mean + correction)) / total
@@ -81,10 +99,10 @@ def _arm(problem: Problem, arm: Bools) -> tuple[float, Floats]:
         each = own * (y - mean) * ((x @ carried) if not problem.augmented else 1.0 / total)
         moved = (problem.equations.slope * each[:, None]).mean(axis=0)
         influence = influence - problem.equations.psi @ np.linalg.solve(problem.equations.bread.T / n, moved)
-    return value, influence
+    return Arm(value, influence, b, carried, problem.family)
 
 
-def _curve(eta: Floats, family: Family) -> tuple[Floats, Floats]:
+def curve(eta: Floats, family: Family) -> tuple[Floats, Floats]:
     """Mean and its derivative in the linear predictor."""
     if family == "identity":
         return eta, np.ones_like(eta)
@@ -93,6 +111,16 @@ def _curve(eta: Floats, family: Family) -> tuple[Floats, Floats]:
         return mean, mean
     mean = 1.0 / (1.0 + np.exp(-np.clip(eta, -BEYOND, BEYOND)))
     return mean, mean * (1.0 - mean)
+
+
+def coefficients_of(problem: Problem, x: Floats, y: Floats) -> Floats:
+    """(k + 1,) coefficients of the problem's model on (m, k) regressors and (m,) outcomes, constant first.
+
+    Raises RunError.
+    """
+    matrix = np.column_stack([np.ones(x.shape[0]), x])
+    rows = Regressors(matrix, problem.x.names, problem.x.where)
+    return _fit(replace(problem, x=rows, y=y), np.ones(y.shape[0]))
 
 
 def _fit(problem: Problem, weights: Floats) -> Floats:
@@ -107,7 +135,7 @@ def _fit(problem: Problem, weights: Floats) -> Floats:
     b = np.zeros(q.shape[1])
     for _ in range(STEPS):
         eta = basis @ b
-        mean, slope = _curve(eta, problem.family)
+        mean, slope = curve(eta, problem.family)
         gradient = basis.T @ (w * (y - mean))
         if float(np.max(np.abs(gradient))) <= TOLERANCE * size:
             return np.asarray(linalg.solve_triangular(r, b), dtype=np.float64)

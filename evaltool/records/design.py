@@ -30,7 +30,7 @@ class BalanceRow(Record):
     """Difference in means over ``denominator``; None when that is zero and the means differ."""
     smd_after: Finite | None
     denominator: Finite
-    """Standard deviation of all treated before matching."""
+    """What mean differences are divided by; the design's conventions say which (ATT: all treated before matching)."""
     variance_ratio_before: Finite | None
     """Treated over comparison; None for two-valued covariates."""
     variance_ratio_after: Finite | None

@@ -48,6 +48,7 @@ EXPECTED = {
         "measured.share",
         "measured.verified_count",
         "published.estimate",
+        "weighted.bias_corrected",
         "weighted.difference",
         "weighted.doubly_robust",
         "weighted.g_computation",

@@ -117,6 +117,52 @@ def test_the_2006_variance_by_the_definition(target: str, ratio: int) -> None:
     assert found.se == pytest.approx(np.sqrt(v), rel=1e-9)
 
 
+@pytest.mark.parametrize("target", ["ATT", "ATC"])
+def test_the_2016_variance_for_one_group_by_the_definition(target: str) -> None:
+    """Theorem 2, looped over units: c by matching on the score, d by matching on the covariates; many ties."""
+    frame = cross_section(43, 40, 60, discrete=True)
+    frame["y.y"] += 0.7 * frame["treated"] * frame["x.a"]
+    panel = panel_of(frame)
+    plugin = registry.design("matching.nearest")
+    design = built(
+        plugin, plugin.options.model_validate({"covariates": ("a", "b"), "replace": True, "estimand": target}), panel
+    )
+    plain, corrected = (
+        DIFFERENCE.estimate(on(design, panel, se=se))  # type: ignore[arg-type]
+        for se in ("abadie_imbens", "abadie_imbens_2016")
+    )
+    assert design.weights is not None
+    e = design.weights["score"].to_numpy()
+    d, y = panel.frame["treated"].to_numpy(), panel.frame["y.y"].to_numpy()
+    x, n, s = panel.frame[["x.a", "x.b"]].to_numpy(), 100, np.rint(1e12 * e)
+    if target == "ATC":
+        d, e = ~d, 1.0 - e
+    tau = plain.att if target == "ATT" else -plain.att
+    centred = x - np.where(d[:, None], x[d].mean(axis=0), x[~d].mean(axis=0))
+    points = x @ np.linalg.cholesky(np.linalg.inv(centred.T @ centred))
+    one, f = np.column_stack([np.ones(n), x]), e * (1 - e)
+
+    def near(i: int, pool: np.ndarray, count: int, *, covariates: bool = False) -> np.ndarray:
+        gaps = np.round(np.linalg.norm(points[pool] - points[i], axis=1), 9) if covariates else np.abs(s[pool] - s[i])
+        return pool[gaps <= np.sort(gaps)[count - 1]]
+
+    c, dd = np.zeros(3), np.zeros(3)
+    for i in range(n):
+        sign = 1 if d[i] else -1
+        other = np.flatnonzero(d != d[i])
+        c += one[i] * f[i] * (sign * (y[i] - y[near(i, other, 1)].mean()) - tau)
+        dd += one[i] * f[i] * (sign * (y[i] - y[near(i, other, 1, covariates=True)].mean()) - tau)
+        for state, factor in ((d, 1.0), (~d, e[i] / (1 - e[i]))):
+            those = near(i, np.flatnonzero(state), 2)
+            together = ((one[those] - one[those].mean(axis=0)) * (y[those] - y[those].mean())[:, None]).sum(axis=0)
+            c += f[i] * factor * together / (len(those) - 1)
+    information = (one * f[:, None]).T @ one
+    change = (c @ np.linalg.solve(information, c) - dd @ np.linalg.solve(information, dd)) / d.sum() ** 2
+    assert plain.se is not None
+    assert corrected.se == pytest.approx(np.sqrt(plain.se**2 - change), rel=1e-9)
+    assert abs(change) > 1e-3 * plain.se**2
+
+
 def test_where_these_standard_errors_do_not_exist() -> None:
     frame = cross_section(42, 30, 45)
     panel = panel_of(frame)
@@ -124,7 +170,7 @@ def test_where_these_standard_errors_do_not_exist() -> None:
     for options, more, said in (
         ({}, {"se": "abadie_imbens"}, "with replacement on a score"),
         ({"replace": True}, {"se": "abadie_imbens", "covariates": ("a",)}, "adjusted for covariates"),
-        ({"replace": True}, {"se": "abadie_imbens_2016"}, "for the ATE"),
+        ({"replace": True, "scale": "linear"}, {"se": "abadie_imbens_2016"}, "the probability of a logit score alone"),
     ):
         design = built(plugin, plugin.options.model_validate({"covariates": ("a", "b"), **options}), panel)
         with pytest.raises(RunError, match=said):

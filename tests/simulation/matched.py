@@ -1,12 +1,14 @@
 """Coverage of the intervals on matched and weighted designs: people in two groups, a score on two covariates.
 
-400 people; the odds of treatment rise with both covariates (about a third are treated), the outcome is their sum, the
-same effect of 2 for everybody, and a normal error. Designs are built without the outcome, estimates from the plug-ins
-themselves; an interval holds where the test of the true effect does not reject.
+400 people; the odds of treatment rise with both covariates (about a third are treated, in the designs named rare a
+tenth), the outcome is their sum, the same effect of 2 for everybody, and a normal error. Designs are built without the
+outcome, estimates from the plug-ins themselves; an interval holds where the test of the true effect does not reject.
+The size is the share of other samples, without an effect, in which a two-sided test at 5 % of no effect rejects.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -19,67 +21,104 @@ from matched_worlds import asked, built, panel_of
 
 from evaltool import registry
 from evaltool.errors import RunError
+from evaltool.estimators.weighted.bias_corrected import PLUGIN as CORRECTED
+from evaltool.estimators.weighted.bias_corrected import BiasCorrectedOptions
 from evaltool.estimators.weighted.difference import PLUGIN, DifferenceOptions
+from evaltool.records.design import Design
+from evaltool.records.panel import Panel
 from evaltool.records.plan.analysis import Estimand
 
 PEOPLE, EFFECT = 400, 2.0
+USUAL, RARE = 1.0, 2.5
+"""How unusual treatment is: less the constant of its log odds."""
+CORRECTION = "weighted.bias_corrected"
 Wanted = tuple[str, dict[str, object], tuple[str, ...]]
+WITH = ("cluster_set_and_unit", "hc3", "abadie_imbens", "abadie_imbens_2016", CORRECTION)
 MENU: dict[str, Wanted] = {
     "pairs without replacement": ("matching.nearest", {"caliper": "0.2"}, ("cluster_set", "bootstrap", "hc3")),
-    "1 with replacement": (
-        "matching.nearest",
-        {"replace": True},
-        ("cluster_set_and_unit", "hc3", "abadie_imbens"),
-    ),
-    "5 with replacement": (
-        "matching.nearest",
-        {"replace": True, "ratio": 5},
-        ("cluster_set_and_unit", "hc3", "abadie_imbens"),
-    ),
-    "1 with replacement, ATE": (
-        "matching.nearest",
-        {"replace": True, "estimand": "ATE"},
-        ("hc3", "abadie_imbens", "abadie_imbens_2016"),
-    ),
+    "1 without replacement, rare": ("matching.nearest", {}, ("cluster_set", "bootstrap", "hc3")),
+    "5 without replacement, rare": ("matching.nearest", {"ratio": 5}, ("cluster_set", "bootstrap", "hc3")),
+    "1 with replacement": ("matching.nearest", {"replace": True}, WITH),
+    "5 with replacement": ("matching.nearest", {"replace": True, "ratio": 5}, WITH),
+    "1 with replacement, ATE": ("matching.nearest", {"replace": True, "estimand": "ATE"}, WITH[1:]),
     "full": ("matching.full", {}, ("cluster_set",)),
     "inverse propensity": ("weighting.inverse_propensity", {}, ("m_estimation", "hc3")),
     "entropy balancing": ("weighting.entropy_balancing", {}, ("m_estimation", "hc3")),
 }
 
 
-def sample(number: int) -> pd.DataFrame:
+def sample(number: int, effect: float, unusual: float) -> pd.DataFrame:
     """Sample ``number`` as a panel's frame."""
     r = np.random.default_rng([41, number])
     x = r.normal(size=(PEOPLE, 2))
-    d = r.random(PEOPLE) < 1.0 / (1.0 + np.exp(1.0 - 0.5 * x.sum(axis=1)))
-    y = x.sum(axis=1) + EFFECT * d + r.normal(size=PEOPLE)
+    d = r.random(PEOPLE) < 1.0 / (1.0 + np.exp(unusual - 0.5 * x.sum(axis=1)))
+    y = x.sum(axis=1) + effect * d + r.normal(size=PEOPLE)
     return pd.DataFrame(
         {"unit": np.arange(PEOPLE), "treated": d, "weight": 1.0, "x.a": x[:, 0], "x.b": x[:, 1], "y.y": y}
     )
 
 
-def held(number: int) -> dict[tuple[str, str], bool]:
+def held(number: int, effect: float = EFFECT) -> dict[tuple[str, str], bool]:
     """Whether each design's interval with each standard error holds the effect, in one sample."""
-    panel = panel_of(sample(number))
+    panels = {kind: panel_of(sample(number, effect, kind)) for kind in (USUAL, RARE)}
     found = {}
     for name, (method, options, errors) in MENU.items():
+        panel = panels[RARE if name.endswith("rare") else USUAL]
         plugin = registry.design(method)
         try:
             chosen = plugin.options.model_validate({"covariates": ("a", "b"), **options})
             design = built(plugin, chosen, panel)
         except RunError:
             continue
-        target = Estimand(outcome="y", target=str(options.get("estimand", "ATT")))  # type: ignore[arg-type]
         for se in errors:
-            request = asked(DifferenceOptions.model_validate({"se": se}), design, panel, estimand=target)
-            interval = PLUGIN.estimate(request).interval
-            if interval is not None:
-                found[name, se] = interval.lower <= EFFECT <= interval.upper
+            ends = interval_of(design, panel, se, str(options.get("estimand", "ATT")))
+            if ends is not None:
+                found[name, se] = ends[0] <= effect <= ends[1]
     return found
 
 
-def coverage(numbers: range) -> pd.DataFrame:
+def interval_of(design: Design, panel: Panel, se: str, target: str) -> tuple[float, float] | None:
+    """The interval with one standard error."""
+    whom = Estimand(outcome="y", target=target)  # type: ignore[arg-type]
+    if se == CORRECTION:
+        interval = CORRECTED.estimate(asked(BiasCorrectedOptions(), design, panel, estimand=whom)).interval
+    else:
+        options = DifferenceOptions.model_validate({"se": se})
+        interval = PLUGIN.estimate(asked(options, design, panel, estimand=whom)).interval
+    return None if interval is None else (interval.lower, interval.upper)
+
+
+def coverage(numbers: range, effect: float = EFFECT) -> pd.DataFrame:
     """Share held and number of samples by design and standard error."""
-    rows = [(*key, holds) for number in numbers for key, holds in held(number).items()]
+    rows = [(*key, holds) for number in numbers for key, holds in held(number, effect).items()]
     frame = pd.DataFrame(rows, columns=["design", "se", "holds"])
     return frame.groupby(["design", "se"], sort=False)["holds"].agg(["mean", "size"]).reset_index()
+
+
+def table(samples: int, first: int = 0) -> str:
+    """Coverage, and size in as many other samples, as Markdown in per cent."""
+    holds = coverage(range(first, first + samples))
+    rejects = coverage(range(first + samples, first + 2 * samples), 0.0).rename(columns={"mean": "size_mean"})
+    both = holds.merge(rejects[["design", "se", "size_mean"]], on=["design", "se"], how="left")
+    lines = ["| design | standard error | coverage | size | samples |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {row.design} | `{row.se}` | {100 * row.mean:.1f} | {100 * (1 - row.size_mean):.1f} | {row.size} |"
+        for row in both.itertuples()
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=1000)
+    asked_for = parser.parse_args().samples
+    error = 100 * (0.05 * 0.95 / asked_for) ** 0.5
+    sys.stdout.write(
+        f"Matched and weighted designs, {asked_for} samples and as many without an effect, per cent (simulation error "
+        f"{error:.1f} points at 5 or 95)\n\n{table(asked_for)}\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

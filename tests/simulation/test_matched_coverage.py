@@ -6,7 +6,7 @@ import math
 
 from matched import MENU, coverage
 
-SAMPLES = 25
+SAMPLES = 12
 SLACK = 4.0 * math.sqrt(0.05 * 0.95 / SAMPLES)
 """Four simulation errors of a coverage of 95 %."""
 

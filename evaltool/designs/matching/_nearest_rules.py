@@ -12,7 +12,7 @@ from evaltool.designs.matching._sets import Matches
 from evaltool.designs.matching._units import Bools, Units
 from evaltool.errors import Fault, Place, RunError
 from evaltool.numerics.distances import coordinates
-from evaltool.numerics.matching import Arm, MatchRule, nearest
+from evaltool.numerics.matching import GRID, Arm, MatchRule, nearest
 from evaltool.numerics.matching_cloud import Cloud, CloudRule, nearest_in_cloud
 from evaltool.records.panel import FloatArray, IntArray
 
@@ -106,8 +106,8 @@ def matched(ground: Ground) -> Matches:
     mine, theirs = ground.arm(focal=True), ground.arm(focal=False)
     units, rule = ground.units, ground.rule
     wanted = rule.wanted[mine]
-    more = ground.points.shape[1] + ground.limited.shape[1] + ground.apart.shape[1] > 1
-    if not more and int(np.ptp(wanted)) == 0:
+    line = ground.points.shape[1] == 1 and np.array_equal(ground.points[:, 0], ground.grid / GRID)
+    if line and not ground.limited.shape[1] + ground.apart.shape[1] and int(np.ptp(wanted)) == 0:
         arms = [Arm(score=ground.grid[own], stratum=units.stratum[own], rank=units.rank[own]) for own in (mine, theirs)]
         found = nearest(arms[0], arms[1], MatchRule(int(wanted[0]), rule.replace, rule.caliper, rule.order))
     else:

@@ -7,7 +7,9 @@ Estimand
 Equation as implemented
     A column has a number of equal ``bins`` between its smallest and largest value, or ``cutpoints`` (a value on a cut
     point belongs above). Without, Sturges' number of bins, ⌈log₂ n + 1⌉. Weights as in
-    ``matching.exact``.
+    ``matching.exact``. With ``pairs`` (ATT) every stratum has as many pairs as its smaller group has units, at the
+    least total Mahalanobis distance (as in ``matching.optimal``: unique by tie order, with potentials that prove it),
+    and everybody else is left out.
 
 Uncertainty
     None here; see the estimator.
@@ -16,7 +18,8 @@ Assumptions
     Treatment is as good as random within strata; what is left of the covariates within a bin matters little.
 
 Refuses when
-    As ``matching.exact``; cut points are given for a column that is no covariate, or are not at least one.
+    As ``matching.exact``; cut points are given for a column that is no covariate, or are not at least one; with
+    ``pairs`` also as ``matching.optimal``.
 
 Source
     Iacus, King & Porro 2012 (Political Analysis 20), section 3.
@@ -32,7 +35,10 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from evaltool.designs._comparison import Conventions
+from evaltool.designs.matching._nearest_options import NearestOptions
 from evaltool.designs.matching._strata import Strata, share_treated, stratified
+from evaltool.designs.matching._strata_pairs import paired
 from evaltool.designs.matching._units import Units, units_of
 from evaltool.designs.weighting._weigh import Covariates
 from evaltool.numerics.strata import cut, numbered
@@ -54,6 +60,10 @@ class CoarsenedExactOptions(Covariates):
     """Cut points by column."""
     unmatched_treated: Literal["rename", "refuse"] = "rename"
     """Whether treated units without a match rename the estimand or stop the run."""
+    pairs: bool = False
+    """One treated with one comparison unit in each stratum, for the ATT."""
+    tie_order: str | None = None
+    """Column that decides between equally good pairs (smaller first), every value once; the id when absent."""
 
     @model_validator(mode="after")
     def cuts_are_of_covariates(self) -> Self:
@@ -68,6 +78,12 @@ class CoarsenedExactOptions(Covariates):
         if any(count < 1 for count in self.bins.values()) or any(not cuts for cuts in self.cutpoints.values()):
             message = "a column needs at least one bin, or one cut point"
             raise ValueError(message)
+        if self.pairs and self.estimand != "ATT":
+            message = "pairs within strata are for the ATT"
+            raise ValueError(message)
+        if self.tie_order is not None and not self.pairs:
+            message = "tie_order has no effect without pairs"
+            raise ValueError(message)
         return self
 
 
@@ -77,16 +93,26 @@ def build(request: DesignRequest) -> Design:
     if not isinstance(options, CoarsenedExactOptions):
         message = f"{NAME} was given {type(options).__name__}"
         raise TypeError(message)
-    units = units_of(request.panel, options.covariates)
+    units = units_of(request.panel, options.covariates, tie_order=options.tie_order)
     codes = _codes(units, options)
     cuts = [f"{name} {count} bins" for name, count in options.bins.items()]
     cuts += [f"{name} at {', '.join(map(str, points))}" for name, points in options.cutpoints.items()]
+    words: Conventions = {"distance": "equal bins of the covariates", "cuts": "; ".join([*cuts, "else Sturges"])}
+    if options.pairs:
+        nearest = NearestOptions(
+            covariates=options.covariates,
+            distance="mahalanobis",
+            match_on=tuple(name for name, x in zip(units.names, units.x.T, strict=True) if float(np.ptp(x)) > 0.0),
+            tie_order=options.tie_order,
+            unmatched_treated=options.unmatched_treated,
+        )
+        return paired(NAME, options, units, codes, nearest, words)
     strata = Strata(
         units=units,
         codes=codes,
         score=share_treated(codes, units.treated),
         target=options.estimand,
-        words={"distance": "equal bins of the covariates", "cuts": "; ".join([*cuts, "else Sturges"])},
+        words=words,
         refuse=options.unmatched_treated == "refuse",
     )
     return stratified(NAME, options, strata)

@@ -106,7 +106,7 @@ def build(request: DesignRequest) -> Design:
     sd = caliper_sd(score, units.treated, options.caliper_sd)
     width = None if options.caliper is None else float(options.caliper) * sd
     ground = ground_of(units, score, options, width)
-    made, potential, words = _optimal(ground, options.ratio)
+    made, potential, words = optimal_matches(ground, options.ratio)
     check_matched(units, made, options)
     check_promises(units, made, promised_by(ground, score, options, width))
     comparison = Comparison(
@@ -142,7 +142,7 @@ def build(request: DesignRequest) -> Design:
     return finish(NAME, given, comparison, ledger_of(units, reasons(ground, made)))
 
 
-def _optimal(ground: Ground, ratio: int) -> tuple[Matches, IntArray, Conventions]:
+def optimal_matches(ground: Ground, ratio: int) -> tuple[Matches, IntArray, Conventions]:
     """Matches, (n,) potentials, and what is told of the optimum. Raises RunError (RUN_TOO_LARGE)."""
     stratum, rank = ground.units.stratum, ground.units.rank
     potential = np.zeros(stratum.shape[0], dtype=np.int64)

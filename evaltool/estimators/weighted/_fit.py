@@ -23,6 +23,7 @@ from evaltool.numerics.matching_effect import (
     weighted_fit,
 )
 from evaltool.numerics.regression import Regressors
+from evaltool.numerics.weighting_bootstrap import Redrawn, redrawn
 from evaltool.records.estimate import AbsentReason
 from evaltool.records.panel import FloatArray
 
@@ -34,6 +35,8 @@ FORMULAS = {
     "cluster_set": ("HC1, scores summed within matched sets", "(n - 1)/(n - k) * G/(G - 1)"),
     "cluster_set_and_unit": ("HC1, scores summed within matched sets and within units", "(r - 1)/(r - k) * G/(G - 1)"),
     "bootstrap": ("bootstrap of matched sets, 999 draws", "none"),
+    "bootstrap_units": ("bootstrap of units, weights fitted again, 999 draws", "none"),
+    "bootstrap_clusters": ("bootstrap of clusters, weights fitted again, 999 draws", "none"),
     "hc3": ("HC3 by unit", "scores divided by 1 - leverage"),
     "hc1": ("HC1 by unit", "n/(n - k)"),
     "hc0": ("HC0 by unit", "none"),
@@ -41,7 +44,8 @@ FORMULAS = {
     "abadie_imbens_2016": ("Abadie & Imbens 2016, the score estimated", "none"),
     "m_estimation": ("M-estimation, weights counted as estimated", "none"),
 }
-NORMAL = ("hc0", "m_estimation", "bootstrap", *MATCHING_SE)
+REDRAWN = ("bootstrap_units", "bootstrap_clusters")
+NORMAL = ("hc0", "m_estimation", "bootstrap", *REDRAWN, *MATCHING_SE)
 """Standard errors without degrees of freedom."""
 
 
@@ -61,6 +65,8 @@ class Effect:
     covariance: FloatArray | None
     means: FloatArray
     """(k,) mean of the regressors over the matched treated, 0 for treatment: the counterfactual is means · b."""
+    failed: int | None = None
+    """Draws of a bootstrap in which no weights existed."""
 
 
 def fit_effect(units: MatchedUnits, se: str) -> Effect:
@@ -71,7 +77,8 @@ def fit_effect(units: MatchedUnits, se: str) -> Effect:
     outcome, treated = units.outcome[inside], units.treated[inside] == 1.0
     fit = weighted_fit(Regressors(matrix=matrix, names=names, where="the matched sets"), outcome, units.weights[inside])
     kind = se_kind(units, se)
-    covariance = _covariance(fit, kind, units, matrix)
+    again = _again(units) if kind in REDRAWN else None
+    covariance = _covariance(fit, kind, units, matrix) if again is None else again.covariance
     att = float(fit.coefficients[TREATMENT])
     value = None if covariance is None else math.sqrt(max(float(covariance[TREATMENT, TREATMENT]), 0.0))
     if kind in MATCHING_SE:
@@ -83,8 +90,10 @@ def fit_effect(units: MatchedUnits, se: str) -> Effect:
         absent = "ONE_UNIT_PER_ARM" if len(outcome) == 2 else "TOO_FEW_CLUSTERS"  # noqa: PLR2004 - one of each arm
     elif value <= floor:
         absent = "NO_VARIATION"
+    groups = None if units.redraw is None or units.redraw.clusters is None else int(np.max(units.redraw.clusters)) + 1
     by_set = kind == "cluster_set"
     own = units.weights[inside][treated]
+    seen = (units.outcome if units.after is None else units.after)[inside][treated]
     means = (own[:, None] * matrix[treated]).sum(axis=0) / own.sum()
     means[TREATMENT] = 0.0
     return Effect(
@@ -92,14 +101,23 @@ def fit_effect(units: MatchedUnits, se: str) -> Effect:
         se=None if absent else value,
         absent=absent,
         df=None if absent or kind in NORMAL else _df(units, kind, fit),
-        observed=math.fsum((own * outcome[treated]).tolist()) / math.fsum(own.tolist()),
+        observed=math.fsum((own * seen).tolist()) / math.fsum(own.tolist()),
         formula=FORMULAS[kind][0],
         factor=FORMULAS[kind][1],
-        clusters=units.facts.sets if by_set else None,
+        clusters=units.facts.sets if by_set else groups,
         coefficients=fit.coefficients,
         covariance=None if absent else covariance,
         means=means,
+        failed=None if again is None else again.failed,
     )
+
+
+def _again(units: MatchedUnits) -> Redrawn | None:
+    """The spread over draws in which the weights are fitted again."""
+    if units.redraw is None:
+        return None
+    matrix = np.column_stack([np.ones(units.outcome.shape[0]), units.treated, units.covariates])
+    return redrawn(units.redraw, units.treated == 1.0, units.outcome, matrix)
 
 
 def _df(units: MatchedUnits, kind: str, fit: WeightedFit) -> float:
@@ -111,6 +129,8 @@ def _df(units: MatchedUnits, kind: str, fit: WeightedFit) -> float:
 
 def se_kind(units: MatchedUnits, se: str) -> str:
     """What ``auto`` stands for: by matched set; HC3 for strata; by the weights' own equations; else HC3."""
+    if units.redraw is not None:
+        return "bootstrap_units" if units.redraw.clusters is None else "bootstrap_clusters"
     if se != "auto":
         return se
     if "strata" in units.facts.conventions:

@@ -21,8 +21,8 @@ def matching_se_faults(facts: MatchSummary, se: str, covariates: tuple[str, ...]
     if any(said.get(name) for name in ("exact", "caliper_multiple", "calipers", "anti_exact", "support")):
         why.append("the design keeps units from being matched")
     logit = str(said.get("distance", "")).startswith("logit") and facts.scale == "probability"
-    if se == "abadie_imbens_2016" and (facts.estimand != "ATE" or not logit):
-        why.append("it is offered for the ATE on the probability of a logit score alone")
+    if se == "abadie_imbens_2016" and not logit:
+        why.append("it is offered on the probability of a logit score alone")
     return [
         Fault(
             code="RUN_NO_MATCHING_SE",

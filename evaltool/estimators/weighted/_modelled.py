@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,9 +17,11 @@ from evaltool.estimators._inference import (
     statistic_of,
 )
 from evaltool.estimators.weighted._fit import NOISE
+from evaltool.estimators.weighted._ties import notes_of, tie_conventions
 from evaltool.estimators.weighted._units import MatchedUnits, matched_units
 from evaltool.numerics.inference import InferenceRule, influence_covariance, influence_se
-from evaltool.numerics.matching_ties import uneven
+from evaltool.numerics.matching_ties import TieRange, ranged, uneven
+from evaltool.numerics.model_ties import ModelTies, moving_of
 from evaltool.numerics.outcome_model import Family, Means, Problem, mean_outcomes
 from evaltool.numerics.regression import Regressors
 from evaltool.records.base import Json
@@ -26,8 +29,11 @@ from evaltool.records.estimate import AbsentReason, Counts, Estimate, Relative
 from evaltool.records.panel import FloatArray, IntArray
 from evaltool.records.plugins import EstimationRequest
 
+Conventions = Mapping[str, bool | int | float | str | None]
 FAMILIES: dict[str, Family] = {"binary": "logit", "count": "log"}
 """Canonical links by kind of outcome; identity for the others."""
+TRIED, SWAPPED = 256, 50
+"""Largest numbers of tie orders that are all tried, and of pairs swapped one by one: each is two models."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,14 +46,24 @@ class Modelled:
     clusters: IntArray | None
 
 
-def modelled(request: EstimationRequest, covariates: tuple[str, ...], *, augmented: bool) -> Modelled:
-    """Both means. ``covariates``: of the outcome models, the design's own when empty. Raises RunError."""
+def modelled(
+    request: EstimationRequest,
+    covariates: tuple[str, ...],
+    *,
+    augmented: bool,
+    before: tuple[str, ...] = (),
+    means: Callable[[Problem], Means] = mean_outcomes,
+) -> Modelled:
+    """Both means. ``covariates``: of the outcome models, the design's own when empty. Raises RunError.
+
+    With columns ``before`` the means are of the change since theirs, and the models linear.
+    """
     facts = request.design.summary.matching
     named = covariates or (() if facts is None else facts.covariates)
-    units = matched_units(request, named, "auto")
+    units = matched_units(request, named, "auto", before)
     inside = units.inside
     treated = units.treated[inside] == 1.0
-    family = FAMILIES.get(request.outcome.kind, "identity")
+    family: Family = "identity" if before else FAMILIES.get(request.outcome.kind, "identity")
     outcome = units.outcome[inside]
     _check_kind(outcome, family)
     centred, names = units.covariates[inside], units.names
@@ -67,7 +83,7 @@ def modelled(request: EstimationRequest, covariates: tuple[str, ...], *, augment
     )
     sets = units.sets[inside]
     clustered = bool(np.all(sets > 0)) and "strata" not in units.facts.conventions
-    return Modelled(units, problem, mean_outcomes(problem), sets - 1 if clustered else None)
+    return Modelled(units, problem, means(problem), sets - 1 if clustered else None)
 
 
 def population_of(units: MatchedUnits) -> FloatArray:
@@ -90,7 +106,9 @@ def _check_kind(outcome: FloatArray, family: Family) -> None:
     raise RunError(Fault("RUN_OUTCOME_MODEL", cause, fix, Place(key="outcome.kind")))
 
 
-def as_estimate(request: EstimationRequest, name: str, found: Modelled, model: str) -> Estimate:
+def as_estimate(
+    request: EstimationRequest, name: str, found: Modelled, model: str, more: Conventions | None = None
+) -> Estimate:
     """The difference of both means as an estimate, with ratios beside it where the outcome has them."""
     means, facts = found.means, found.units.facts
     effect = means.with_treatment - means.without
@@ -102,8 +120,9 @@ def as_estimate(request: EstimationRequest, name: str, found: Modelled, model: s
     value = None if absent else se
     rule = inference_rule(request)
     interval, p_value = interval_and_p(effect, value, rule)
-    tied = bool(np.any(uneven(found.units.ties, found.units.weights)))
+    ties = tie_range(found)
     sets = None if found.clusters is None else int(np.max(found.clusters)) + 1
+    level = _level(found)
     return Estimate(
         key=request.key,
         method=name,
@@ -119,8 +138,8 @@ def as_estimate(request: EstimationRequest, name: str, found: Modelled, model: s
         counts=Counts(
             treated=counts[0], comparison=counts[1], observations=sum(counts), clusters=sets, treated_clusters=sets
         ),
-        observed=means.with_treatment,
-        counterfactual=means.without,
+        observed=means.with_treatment + level,
+        counterfactual=means.without + level,
         relative=_relative(request, found, rule, known=absent is None),
         conventions={
             "model": model,
@@ -133,15 +152,54 @@ def as_estimate(request: EstimationRequest, name: str, found: Modelled, model: s
             "distribution": "normal",
             "interval": sides_convention(request),
             "scores": "taken as known" if found.units.equations is None else "estimated",
-            "tie_range": "not_computed" if tied else "no_ties",
+            **tie_conventions(ties),
+            **(more or {}),
         },
         certificate=_ratios(found, rule) if absent is None else {},
-        notes=("estimand_changed",) if facts.treated_matched < facts.treated_submitted else (),
+        notes=notes_of(facts, ties),
     )
+
+
+def tie_range(found: Modelled) -> TieRange | None:
+    """The effect's range over tie orders; None where a model does not fit in one of those tried."""
+    units, problem = found.units, found.problem
+    if problem.augmented or not bool(np.any(uneven(units.ties, units.weights))):
+        effect = found.means.with_treatment - found.means.without
+        return TieRange(lower=effect, upper=effect, how="no_ties", orders=1)
+    everybody = np.column_stack([np.ones(units.outcome.shape[0]), units.covariates])
+    whole = replace(
+        problem,
+        x=replace(problem.x, matrix=everybody),
+        y=units.outcome,
+        treated=units.treated == 1.0,
+        weights=units.weights,
+        equations=None,
+    )
+    whom = {"ATT": whole.treated, "ATC": ~whole.treated}.get(units.facts.estimand[:3], np.ones_like(whole.treated))
+    tied, moving = moving_of(whole, units.ties)
+    try:
+        return ranged(tied, ModelTies(whole, whom, moving), TRIED, SWAPPED)
+    except RunError:
+        return None
+
+
+def since(before: tuple[str, ...]) -> Conventions:
+    """The convention that an effect is on a change; nothing where it is not."""
+    return {"before": ", ".join(before)} if before else {}
+
+
+def _level(found: Modelled) -> float:
+    """What the population had before, where the means are of changes."""
+    units, q = found.units, found.problem.population
+    if units.after is None:
+        return 0.0
+    return float(q @ (units.after - units.outcome)[units.inside]) / float(np.sum(q))
 
 
 def _relative(request: EstimationRequest, found: Modelled, rule: InferenceRule, *, known: bool) -> Relative | None:
     """The effect over the mean without treatment; RunError when that is not positive and a relative one was agreed."""
+    if found.units.after is not None:
+        return None
     up, below = found.means.with_treatment, found.means.without
     if below <= NOISE * float(np.max(np.abs(found.problem.y))):
         if request.estimand.scale == "absolute":

@@ -16,10 +16,12 @@ from evaltool.records.plugins import EstimationRequest
 FAMILIES = {"logit": "Binomial", "log": "Poisson", "identity": "Gaussian"}
 
 
-def means_again(request: EstimationRequest, covariates: tuple[str, ...], *, augmented: bool) -> SecondOpinion:
+def means_again(
+    request: EstimationRequest, covariates: tuple[str, ...], *, augmented: bool, before: tuple[str, ...] = ()
+) -> SecondOpinion:
     """The difference of both means from statsmodels' fits, weights checked first. Raises RunError."""
     checked = weights_checked(request)
-    found = modelled(request, covariates, augmented=augmented)
+    found = modelled(request, covariates, augmented=augmented, before=before)
     one, two = (_mean(found, arm) for arm in (found.problem.treated, ~found.problem.treated))
     return SecondOpinion(value=one - two, by=f"{checked}, statsmodels.GLM by group")
 

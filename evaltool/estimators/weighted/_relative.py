@@ -19,9 +19,11 @@ def relative_of(
 ) -> Relative | None:
     """The effect over the counterfactual with its delta-method standard error; the covariates' means count as known.
 
-    None when an absolute effect was agreed and the counterfactual is not positive; RunError (RUN_ZERO_DENOMINATOR)
-    when a relative one was.
+    None for changes, and when an absolute effect was agreed and the counterfactual is not positive; RunError
+    (RUN_ZERO_DENOMINATOR) when a relative one was.
     """
+    if units.after is not None:
+        return None
     below = effect.observed - effect.att
     if below <= NOISE * float(np.max(np.abs(units.outcome[units.inside]))):
         if request.estimand.scale == "absolute":

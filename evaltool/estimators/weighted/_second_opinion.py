@@ -18,8 +18,12 @@ from evaltool.records.plugins import EstimationRequest
 SCORE_TOLERANCE = 1e-8
 
 
-def difference_again(request: EstimationRequest, covariates: tuple[str, ...]) -> SecondOpinion:
+def difference_again(
+    request: EstimationRequest, covariates: tuple[str, ...], before: tuple[str, ...] = ()
+) -> SecondOpinion:
     """Scores first (they must agree to 1e-8 of their scale), then the effect given the sets.
+
+    With columns ``before`` a unit has a row for each: the outcome less that column.
 
     When units are gone since the design was locked, the scores cannot be fitted again: the sealed ones are taken.
 
@@ -35,7 +39,11 @@ def difference_again(request: EstimationRequest, covariates: tuple[str, ...]) ->
         np.column_stack([frame["treated"].to_numpy(dtype=float), *(frame[f"x.{name}"] for name in covariates)]),
         has_constant="add",
     )
-    fit = sm.WLS(frame[f"y.{request.outcome.id}"].to_numpy(dtype=float), design, weights=frame["share"]).fit()
+    changes = [frame[f"y.{request.outcome.id}"] - frame[f"x.{name}"] for name in before]
+    outcome = pd.concat(changes or [frame[f"y.{request.outcome.id}"]], ignore_index=True).to_numpy(dtype=float)
+    times = max(len(before), 1)
+    rows, shares = np.tile(design, (times, 1)), np.tile(frame["share"].to_numpy(dtype=float), times)
+    fit = sm.WLS(outcome, rows, weights=shares).fit()
     return SecondOpinion(
         value=float(fit.params[1]),
         by=f"{scores}, statsmodels.WLS {'on the matched sets' if how_of(facts) is None else 'with the weights'}",

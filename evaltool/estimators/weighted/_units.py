@@ -9,9 +9,11 @@ import pandas as pd
 
 from evaltool.errors import Fault, Place, RunError, did_you_mean
 from evaltool.estimators.weighted._matching_faults import matching_se_faults
-from evaltool.estimators.weighted._weights_again import EQUATIONS, equations_of
+from evaltool.estimators.weighted._weights_again import EQUATIONS, equations_of, how_of
 from evaltool.numerics.matching_effect import PairRows
 from evaltool.numerics.weighting import Weighting
+from evaltool.numerics.weighting_bootstrap import Redraw
+from evaltool.numerics.weighting_fit import How
 from evaltool.records.design import Design, MatchSummary
 from evaltool.records.evidence import ALL
 from evaltool.records.panel import FloatArray, IntArray, Panel
@@ -52,6 +54,10 @@ class MatchedUnits:
     rows: PairRows | None = None
     """One row for each time a unit stands in a set, where the standard error asks for it."""
     seed: int = 1
+    redraw: Redraw | None = None
+    """How the weights are fitted again in a bootstrap, where the standard error asks for it."""
+    after: FloatArray | None = None
+    """(n,) the outcome itself, where ``outcome`` is its change since before the start."""
 
     @property
     def inside(self) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -83,17 +89,25 @@ def data_of(request: EstimationRequest) -> tuple[Panel, pd.DataFrame, MatchSumma
     return panel, design.weights, design.summary.matching
 
 
-def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: str) -> MatchedUnits:
-    """The units of the design with the outcome asked for. Raises RunError with every fault found."""
+def matched_units(
+    request: EstimationRequest, covariates: tuple[str, ...], se: str, before: tuple[str, ...] = ()
+) -> MatchedUnits:
+    """The units of the design with the outcome asked for, or its change since the mean of the columns ``before``.
+
+    Raises RunError with every fault found.
+    """
     panel, weights, facts = data_of(request)
-    faults = [*_plan_faults(request, facts), *_covariate_faults(panel, covariates), *_roster_faults(panel, weights)]
+    again = how_of(facts) if se == "bootstrap" else None
+    faults = [*_plan_faults(request, facts, resampled=again is not None), *_roster_faults(panel, weights)]
+    faults += [*_covariate_faults(panel, covariates), *_covariate_faults(panel, before, "before")]
+    faults += _change_faults(request) if before else []
     faults += [*_set_faults(request.design, facts, se), *matching_se_faults(facts, se, covariates)]
     if faults:
         raise RunError(faults)
     frame = panel.frame
     submitted = facts.treated_submitted + facts.comparison_submitted
     outcome = panel.outcome(request.outcome.id)
-    used = weights["weight"].to_numpy(dtype=np.float64) > 0.0
+    used = (weights["weight"].to_numpy(dtype=np.float64) > 0.0) | (again is not None)
     if missing := int(np.sum(~np.isfinite(outcome[used]))):
         raise RunError(
             Fault(
@@ -105,7 +119,8 @@ def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: s
         )
     return MatchedUnits(
         facts=facts,
-        outcome=outcome,
+        outcome=outcome - change_from(panel, before) if before else outcome,
+        after=outcome if before else None,
         treated=frame["treated"].to_numpy(dtype=np.float64),
         weights=weights["weight"].to_numpy(dtype=np.float64),
         sets=weights["set"].to_numpy(dtype=np.int64),
@@ -116,12 +131,34 @@ def matched_units(request: EstimationRequest, covariates: tuple[str, ...], se: s
         regressors=frame[[f"x.{name}" for name in facts.covariates]].to_numpy(dtype=np.float64),
         rows=_rows(request.design, weights) if se == "cluster_set_and_unit" else None,
         seed=request.inference.seed,
+        redraw=None if again is None else _redraw(request, panel, facts, again),
         equations=equations_of(panel, facts) if se in {"auto", "m_estimation"} and len(weights) == submitted else None,
     )
 
 
+def _redraw(request: EstimationRequest, panel: Panel, facts: MatchSummary, how: How) -> Redraw:
+    """What a bootstrap of the weights needs. Raises RunError (RUN_NO_CLUSTER_COLUMN)."""
+    clusters = None
+    if request.inference.cluster is not None:
+        if "cluster" not in panel.frame:
+            cause = f"The data have no column with the role cluster for '{request.inference.cluster}'."
+            fix = 'Declare the column with role = "cluster".'
+            raise RunError(Fault("RUN_NO_CLUSTER_COLUMN", cause, fix, Place(key="inference.cluster")))
+        clusters = np.unique(panel.frame["cluster"].to_numpy(), return_inverse=True)[1].reshape(-1).astype(np.int64)
+    x = panel.frame[[f"x.{name}" for name in facts.covariates]].to_numpy(dtype=np.float64)
+    return Redraw(x, facts.covariates, how, clusters, request.inference.seed)
+
+
+def change_from(panel: Panel, before: tuple[str, ...]) -> FloatArray:
+    """(n,) mean of the outcome before the start."""
+    columns = panel.frame[[f"x.{name}" for name in before]].to_numpy(dtype=np.float64)
+    return np.asarray(columns.mean(axis=1), dtype=np.float64)
+
+
 def _set_faults(design: Design, facts: MatchSummary, se: str) -> list[Fault]:
     """Standard errors that need sets, pairs or estimating equations which the design does not have."""
+    if se == "bootstrap" and how_of(facts) is not None:
+        return []
     alone = facts.sets == 0 or (se == "bootstrap" and "strata" in facts.conventions)
     code, cause, fix = "RUN_NO_SETS", "", ""
     if se in {"cluster_set", "bootstrap"} and alone:
@@ -173,7 +210,7 @@ def _roster_faults(panel: Panel, weights: pd.DataFrame) -> list[Fault]:
     ]
 
 
-def _plan_faults(request: EstimationRequest, facts: MatchSummary) -> list[Fault]:
+def _plan_faults(request: EstimationRequest, facts: MatchSummary, *, resampled: bool) -> list[Fault]:
     """What the plan asks for and this method does not do."""
     wrong = []
     target = facts.estimand.split(" ", maxsplit=1)[0]
@@ -181,8 +218,8 @@ def _plan_faults(request: EstimationRequest, facts: MatchSummary) -> list[Fault]
         fix = f'Use target = "{target}", or a design for the {request.estimand.target}.'
         what = f"targets the {request.estimand.target}, and its design serves the {target}"
         wrong.append((what, fix, "estimand.target"))
-    if request.inference.cluster is not None:
-        fix = "Leave inference.cluster out: matched sets are the clusters."
+    if request.inference.cluster is not None and not resampled:
+        fix = 'Leave inference.cluster out: matched sets are the clusters; weights take se = "bootstrap".'
         wrong.append((f"clusters by '{request.inference.cluster}'", fix, "inference.cluster"))
     if request.key.cohort != ALL:
         wrong.append((f"asks for cohort '{request.key.cohort}' alone", "Pay on all together.", "population.cohort"))
@@ -200,12 +237,21 @@ def _plan_faults(request: EstimationRequest, facts: MatchSummary) -> list[Fault]
     ]
 
 
-def _covariate_faults(panel: Panel, covariates: tuple[str, ...]) -> list[Fault]:
-    """Adjustment covariates that are not in the data or not complete."""
+def _change_faults(request: EstimationRequest) -> list[Fault]:
+    """A relative effect, where a change is what is compared."""
+    if request.estimand.scale == "absolute":
+        return []
+    cause = "A relative effect is agreed, and what is compared is the change since before the start."
+    fix = "Agree on an absolute effect, or leave before out."
+    return [Fault("RUN_NOT_BY_MATCHING", cause, fix, Place(key="estimator.options.before"))]
+
+
+def _covariate_faults(panel: Panel, covariates: tuple[str, ...], option: str = "covariates") -> list[Fault]:
+    """Columns of an option that are not in the data or not complete."""
     known = panel.covariates
     faults = []
     for name in covariates:
-        place = Place(key="estimator.options.covariates", column=name)
+        place = Place(key=f"estimator.options.{option}", column=name)
         if name not in known:
             fix, near = f"Known covariates: {', '.join(known) or 'none'}.", did_you_mean(name, list(known))
             cause = f"The data have no covariate '{name}'."

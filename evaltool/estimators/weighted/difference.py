@@ -7,11 +7,14 @@ Estimand
 Equation as implemented
     Weighted least squares of the outcome on a constant, treatment and the covariates named (none: the weighted
     difference in means) with the design's weights; the effect is the coefficient of treatment. The counterfactual is
-    the mean outcome of the matched treated minus the effect.
+    the mean outcome of the matched treated minus the effect. With ``before`` the outcome is its change since the mean
+    of those columns, measured before the start: matched or weighted difference-in-differences.
 
 Uncertainty
     ``cluster_set``: HC1 with scores summed within matched sets, (n − 1)/(n − k) · G/(G − 1), t with G − 1 degrees of
-    freedom. ``hc3`` and ``hc1``: by unit, t with n − k. ``auto`` takes ``cluster_set`` where every unit is in one set
+    freedom. ``hc3`` and ``hc1``: by unit, t with n − k. ``bootstrap``: of matched sets; for weights of units, or of the
+    clusters under ``inference.cluster``, the weights fitted again in each of 999 draws (refused when they do not exist
+    in more than one of twenty). ``auto`` takes ``cluster_set`` where every unit is in one set
     and ``hc3`` otherwise. All treat the matching as given. Relative effect: delta method on the same covariance.
     Tie order: the smallest and largest effect over every order of tied units stand beside the effect: exact for the
     difference in means; for an adjusted effect all orders are tried when there are at most 4096, else it is searched
@@ -19,21 +22,24 @@ Uncertainty
 
 Assumptions
     Those of the design; for the adjusted effect also that the outcome is linear in the covariates or the matched
-    groups are balanced in them.
+    groups are balanced in them. With ``before``: without treatment the change would have been the same among those
+    alike. Matching on earlier values of the outcome itself is another assumption, and draws those who were unusually
+    high or low back to their own mean (Daw & Hatfield 2018).
 
 Refuses when
     The design has no matched weights; the plan asks for another target than the ATT, for clusters other than matched
     sets or for a baseline denominator; ``cluster_set`` is asked for and units are in several sets; covariates are
-    unknown or collinear among the matched; a relative effect has a denominator that is not positive.
+    unknown or collinear among the matched; a relative effect has a denominator that is not positive, or is of changes.
 
 Source
     Ho, Imai, King & Stuart 2007 (Political Analysis 15), section 5 (regression after matching); Abadie & Spiess 2022
     (JASA 117), theorem 3 (clustering by matched set without replacement); MacKinnon & White 1985 (Journal of
-    Econometrics 29), equation 12 (HC3).
+    Econometrics 29), equation 12 (HC3); Heckman, Ichimura & Todd 1997 (Review of Economic Studies 64), equation 13
+    (matched changes); Abadie 2005 (Review of Economic Studies 72), equation 10 (weighted changes).
 
 Reference implementation and agreed tolerance
     R MatchIt 4.7.1, lm and sandwich 3.0.2 (vcovCL, HC1; vcovHC, HC3) on the same sets: effects and standard errors to
-    1e-8 relative.
+    1e-8 relative. Weighted changes: ``did.two_by_two`` with method = "ipw" on the same panel, 1e-9.
 """
 
 from __future__ import annotations
@@ -44,6 +50,7 @@ from evaltool.estimators._inference import inference_rule, interval_and_p, sides
 from evaltool.estimators.weighted._fit import Effect, fit_effect
 from evaltool.estimators.weighted._relative import relative_of
 from evaltool.estimators.weighted._second_opinion import difference_again
+from evaltool.estimators.weighted._ties import notes_of, tie_conventions
 from evaltool.estimators.weighted._units import DESIGNS, MatchedUnits, matched_units
 from evaltool.numerics.matching_ties import Tied, TieRange, adjusted_range, mean_range
 from evaltool.records.base import Record
@@ -71,6 +78,8 @@ class DifferenceOptions(Record):
     covariates: tuple[str, ...] = ()
     """Columns the outcome is adjusted for."""
     se: StandardError = "auto"
+    before: tuple[str, ...] = ()
+    """Columns with the outcome before the start: the effect is then on the change since their mean."""
 
 
 def options_of(request: EstimationRequest) -> DifferenceOptions:
@@ -84,7 +93,7 @@ def options_of(request: EstimationRequest) -> DifferenceOptions:
 def estimate(request: EstimationRequest) -> Estimate:
     """The effect on the matched treated with its range over tie orders. Raises RunError with every fault found."""
     options = options_of(request)
-    units = matched_units(request, options.covariates, options.se)
+    units = matched_units(request, options.covariates, options.se, options.before)
     effect = fit_effect(units, options.se)
     ties = tie_range(units)
     rule = inference_rule(request, df=effect.df)
@@ -113,9 +122,9 @@ def estimate(request: EstimationRequest) -> Estimate:
         observed=effect.observed,
         counterfactual=effect.observed - effect.att,
         relative=relative_of(request, units, effect, rule),
-        conventions={**_conventions(request, options, units, effect), **_tie_conventions(ties)},
+        conventions={**_conventions(request, options, units, effect), **tie_conventions(ties)},
         certificate={"tie_range": {"lower": ties.lower, "upper": ties.upper, "how": ties.how, "orders": ties.orders}},
-        notes=_notes(units, ties),
+        notes=notes_of(facts, ties),
     )
 
 
@@ -125,17 +134,6 @@ def tie_range(units: MatchedUnits) -> TieRange:
     return mean_range(tied) if not units.names else adjusted_range(tied, units.covariates)
 
 
-def _tie_conventions(ties: TieRange) -> dict[str, bool | int | float | str | None]:
-    """The range, where the effect depends on ties at all."""
-    moves = ties.how != "no_ties"
-    return {
-        "tie_range": ties.how,
-        "tie_lower": ties.lower if moves else None,
-        "tie_upper": ties.upper if moves else None,
-        "tie_orders": ties.orders,
-    }
-
-
 def _conventions(
     request: EstimationRequest, options: DifferenceOptions, units: MatchedUnits, effect: Effect
 ) -> dict[str, bool | int | float | str | None]:
@@ -143,35 +141,25 @@ def _conventions(
     return {
         "model": "weighted least squares" if units.names else "weighted difference in means",
         "covariates": ", ".join(units.names) or None,
+        **({"before": ", ".join(options.before)} if options.before else {}),
         "se": effect.formula,
         "se_option": options.se,
-        "cluster": "matched set" if effect.clusters is not None else None,
+        "cluster": "matched set" if effect.clusters is not None and units.redraw is None else request.inference.cluster,
         **({"seed": units.seed} if options.se == "bootstrap" else {}),
+        **({} if effect.failed is None else {"draws_without_weights": effect.failed}),
         "clusters": effect.clusters,
         "small_sample_factor": effect.factor,
         "distribution": "normal" if effect.df is None else "t",
         "df": effect.df,
         "interval": sides_convention(request),
         "weights": units.facts.conventions.get("weights", "treated 1, comparison units average 1"),
-        "scores": "estimated" if effect.formula.endswith("estimated") else "taken as known",
+        "scores": "estimated" if effect.formula.endswith("estimated") or units.redraw else "taken as known",
     }
-
-
-def _notes(units: MatchedUnits, ties: TieRange) -> tuple[str, ...]:
-    """Stable keys of what a reader must be told."""
-    notes = []
-    if units.facts.treated_matched < units.facts.treated_submitted:
-        notes.append("estimand_changed")
-    if ties.how != "no_ties":
-        notes.append("effect_depends_on_ties")
-    if ties.how == "searched":
-        notes.append("tie_range_searched")
-    return tuple(notes)
 
 
 def second_opinion(request: EstimationRequest) -> SecondOpinion:
     """Scores from statsmodels.Logit, then the effect from statsmodels.WLS on the sets. Raises RunError."""
-    return difference_again(request, options_of(request).covariates)
+    return difference_again(request, options_of(request).covariates, options_of(request).before)
 
 
 PLUGIN = EstimatorPlugin(

@@ -8,12 +8,13 @@ Equation as implemented
     In each group a generalised linear model of the outcome on a constant and the covariates (the design's when none are
     named), fitted with the design's weights: identity link, logit for ``kind = "binary"``, log for ``kind = "count"``.
     τ = Σ q (m₁ − m₀) / Σ q, q the target group (ATT: treated; ATC: comparison units; ATE: all; ATO, ATM: the weights).
+    With ``before``: of the change since the mean of those columns, identity link (Heckman, Ichimura & Todd 1997).
     For shares and counts the risk or rate ratio and the odds ratio of the two means stand beside it.
 
 Uncertainty
     Influence values of the stacked equations of models, means and, where the weights have equations, weights; summed
     within matched sets where every unit is in one. Normal distribution. Ratios: on the log scale. The range over tie
-    orders is not computed; where ties exist the check on them cannot tell.
+    orders is enumerated up to 256 orders, else searched as for the adjusted difference: the true range may be wider.
 
 Assumptions
     Those of the design; the outcome models are right, or the groups are balanced in what they leave out.
@@ -32,7 +33,7 @@ Reference implementation and agreed tolerance
 
 from __future__ import annotations
 
-from evaltool.estimators.weighted._modelled import as_estimate, modelled
+from evaltool.estimators.weighted._modelled import as_estimate, modelled, since
 from evaltool.estimators.weighted._models_again import means_again
 from evaltool.estimators.weighted._units import DESIGNS
 from evaltool.records.base import Record
@@ -47,6 +48,8 @@ class GComputationOptions(Record):
 
     covariates: tuple[str, ...] = ()
     """Columns of the outcome models; the design's own when absent."""
+    before: tuple[str, ...] = ()
+    """Columns with the outcome before the start: the models are then linear, of the change since their mean."""
 
 
 def options_of(request: EstimationRequest) -> GComputationOptions:
@@ -59,13 +62,16 @@ def options_of(request: EstimationRequest) -> GComputationOptions:
 
 def estimate(request: EstimationRequest) -> Estimate:
     """The effect. Raises RunError with every fault found."""
-    found = modelled(request, options_of(request).covariates, augmented=False)
-    return as_estimate(request, NAME, found, "outcome models by group, fitted with the design's weights")
+    options = options_of(request)
+    found = modelled(request, options.covariates, augmented=False, before=options.before)
+    return as_estimate(
+        request, NAME, found, "outcome models by group, fitted with the design's weights", since(options.before)
+    )
 
 
 def second_opinion(request: EstimationRequest) -> SecondOpinion:
     """The effect from statsmodels' models. Raises RunError."""
-    return means_again(request, options_of(request).covariates, augmented=False)
+    return means_again(request, options_of(request).covariates, augmented=False, before=options_of(request).before)
 
 
 PLUGIN = EstimatorPlugin(

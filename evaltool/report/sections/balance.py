@@ -26,7 +26,7 @@ def build(telling: Telling) -> tuple[Block, ...]:
         rows=tuple(_love_row(telling, row) for row in shown),
         good=good,
         fair=fair,
-        denominator=telling.say(worded(telling, "text.balance_denominator")),
+        denominator=_denominator(telling, facts),
         weighted=is_weighted(telling),
     )
     lead = Prose(text=_lead(telling, facts, shown, (good, fair)))
@@ -41,6 +41,12 @@ def is_weighted(telling: Telling) -> bool:
 def worded(telling: Telling, key: str) -> str:
     """The key of a text that says how the groups were made alike: by matching, or by weights."""
     return f"{key}_weighted" if is_weighted(telling) else key
+
+
+def _denominator(telling: Telling, facts: MatchSummary) -> str:
+    """What mean differences are divided by: it is another for each target."""
+    suffix = {"ATC": "_atc", "ATE": "_ate", "ATO": "_all", "ATM": "_all"}.get(facts.estimand[:3], "")
+    return telling.say(worded(telling, f"text.balance_denominator{suffix}"))
 
 
 def covariate_name(telling: Telling, row: BalanceRow) -> str:
@@ -107,7 +113,7 @@ def _table(telling: Telling, facts: MatchSummary) -> Table:
         widths=(26, 12, 13, 13, 10, 10, 9, 7),
         note=telling.say(
             worded(telling, "text.balance_note"),
-            {"denominator": telling.say(worded(telling, "text.balance_denominator"))},
+            {"denominator": _denominator(telling, facts)},
         ),
     )
 
