@@ -35,6 +35,7 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
     treatment: str,
     covariates: Sequence[str],
     unit: str,
+    balance_terms: Sequence[Literal["squares", "interactions"]] = (),
     estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
     distance: Literal["logit", "probit", "mahalanobis", "robust_mahalanobis", "scaled_euclidean"] = "logit",
     match_on: Sequence[str] = (),
@@ -63,10 +64,7 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
     ``tie_order`` have no effect. ``unmatched_treated``: rename or stop. Raises UsageError, DataError, RunError.
     """
     name = "matching.nearest"
-    faults: list[Fault] = [
-        *only("estimand", estimand, ("ATT", "ATC", "ATE"), name),
-        *only("distance", distance, DISTANCES, name),
-    ]
+    faults = [*only("estimand", estimand, ("ATT", "ATC", "ATE"), name), *only("distance", distance, DISTANCES, name)]
     lists = {"covariates": covariates, "exact": exact, "anti_exact": anti_exact, "match_on": match_on}
     columns = {key: listed(key, value, name, faults) for key, value in lists.items()}
     widths = {key: exactly(width) for key, width in (calipers or {}).items()}
@@ -88,7 +86,7 @@ def nearest(  # noqa: PLR0913 - the direct road: column names and options as key
         options["order"] = order
     ordering = [] if tie_order is None or tie_order == unit else [tie_order]
     named = [*(column for group in columns.values() for column in group), *widths, *ordering]
-    return designed(frame, Wanted(name, treatment, unit, options, named), faults)
+    return designed(frame, Wanted(name, treatment, unit, options, named, balance_terms), faults)
 
 
 def optimal(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -97,6 +95,7 @@ def optimal(  # noqa: PLR0913 - the direct road: column names and options as key
     treatment: str,
     covariates: Sequence[str],
     unit: str,
+    balance_terms: Sequence[Literal["squares", "interactions"]] = (),
     distance: Literal["logit", "probit", "mahalanobis", "robust_mahalanobis", "scaled_euclidean"] = "logit",
     match_on: Sequence[str] = (),
     scale: Literal["probability", "linear"] = "probability",
@@ -131,7 +130,7 @@ def optimal(  # noqa: PLR0913 - the direct road: column names and options as key
     if caliper is not None or caliper_sd != "overall":
         options["caliper_sd"] = caliper_sd
     named = [*(column for group in columns.values() for column in group), *widths, *ordering]
-    return designed(frame, Wanted(name, treatment, unit, options, named), faults)
+    return designed(frame, Wanted(name, treatment, unit, options, named, balance_terms), faults)
 
 
 def full(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -140,6 +139,7 @@ def full(  # noqa: PLR0913 - the direct road: column names and options as keywor
     treatment: str,
     covariates: Sequence[str],
     unit: str,
+    balance_terms: Sequence[Literal["squares", "interactions"]] = (),
     estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
     distance: Literal["logit", "probit", "mahalanobis", "robust_mahalanobis", "scaled_euclidean"] = "logit",
     match_on: Sequence[str] = (),
@@ -178,7 +178,7 @@ def full(  # noqa: PLR0913 - the direct road: column names and options as keywor
     if caliper is not None or caliper_sd != "overall":
         options["caliper_sd"] = caliper_sd
     named = [*(column for group in columns.values() for column in group), *widths, *ordering]
-    return designed(frame, Wanted(name, treatment, unit, options, named), faults)
+    return designed(frame, Wanted(name, treatment, unit, options, named, balance_terms), faults)
 
 
 def exact(
@@ -187,10 +187,11 @@ def exact(
     treatment: str,
     covariates: Sequence[str],
     unit: str,
+    balance_terms: Sequence[Literal["squares", "interactions"]] = (),
     estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
 ) -> MatchedDesign:
     """Strata of equal covariates (``matching.exact``). Raises UsageError, DataError, RunError."""
-    return _stratified(frame, "exact", (treatment, unit), covariates, {"estimand": estimand})
+    return _stratified(frame, balance_terms, "exact", (treatment, unit), covariates, {"estimand": estimand})
 
 
 def coarsened_exact(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -199,6 +200,7 @@ def coarsened_exact(  # noqa: PLR0913 - the direct road: column names and option
     treatment: str,
     covariates: Sequence[str],
     unit: str,
+    balance_terms: Sequence[Literal["squares", "interactions"]] = (),
     estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
     bins: Mapping[str, int] | None = None,
     cutpoints: Mapping[str, Sequence[Number]] | None = None,
@@ -216,7 +218,7 @@ def coarsened_exact(  # noqa: PLR0913 - the direct road: column names and option
         options["pairs"] = True
     if tie_order is not None and tie_order != unit:
         options["tie_order"] = tie_order
-    return _stratified(frame, "coarsened_exact", (treatment, unit), covariates, options)
+    return _stratified(frame, balance_terms, "coarsened_exact", (treatment, unit), covariates, options)
 
 
 def subclass(  # noqa: PLR0913 - the direct road: column names and options as keywords
@@ -225,6 +227,7 @@ def subclass(  # noqa: PLR0913 - the direct road: column names and options as ke
     treatment: str,
     covariates: Sequence[str],
     unit: str,
+    balance_terms: Sequence[Literal["squares", "interactions"]] = (),
     estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
     subclasses: int = 6,
     fewest: int = 1,
@@ -237,15 +240,21 @@ def subclass(  # noqa: PLR0913 - the direct road: column names and options as ke
     options: dict[str, Option] = {"estimand": estimand, "subclasses": subclasses, "fewest": fewest}
     if tie_order is not None and tie_order != unit:
         options["tie_order"] = tie_order
-    return _stratified(frame, "subclass", (treatment, unit), covariates, options)
+    return _stratified(frame, balance_terms, "subclass", (treatment, unit), covariates, options)
 
 
 def _stratified(
-    frame: Frame, method: str, roles: tuple[str, str], covariates: Sequence[str], options: dict[str, Option]
+    frame: Frame,
+    terms: Sequence[str],
+    method: str,
+    roles: tuple[str, str],
+    covariates: Sequence[str],
+    options: dict[str, Option],
 ) -> MatchedDesign:
     """The design; ``roles`` are treatment and unit."""
     faults: list[Fault] = []
     name = f"matching.{method}"
     columns = listed("covariates", covariates, name, faults)
     ordering = [one for one in (options.get("tie_order"),) if isinstance(one, str)]
-    return designed(frame, Wanted(name, *roles, {"covariates": columns, **options}, [*columns, *ordering]), faults)
+    wanted = Wanted(name, *roles, {"covariates": columns, **options}, [*columns, *ordering], terms)
+    return designed(frame, wanted, faults)

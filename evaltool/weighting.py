@@ -23,6 +23,7 @@ def inverse_propensity(  # noqa: PLR0913 - the direct road: column names and opt
     treatment: str,
     covariates: Sequence[str],
     unit: str,
+    balance_terms: Sequence[Literal["squares", "interactions"]] = (),
     estimand: Literal["ATT", "ATC", "ATE", "ATO", "ATM"] = "ATT",
     stabilised: bool = False,
     trim: float | Decimal | None = None,
@@ -32,7 +33,7 @@ def inverse_propensity(  # noqa: PLR0913 - the direct road: column names and opt
     ``trim`` cuts weights at a quantile and renames the estimand. Raises UsageError, DataError, RunError.
     """
     options: dict[str, Option] = {"estimand": estimand, "stabilised": stabilised, "trim": exactly(trim)}
-    return _weighted(frame, "inverse_propensity", (treatment, unit), covariates, options)
+    return _weighted(frame, balance_terms, "inverse_propensity", (treatment, unit), covariates, options)
 
 
 def overlap(frame: Frame, *, treatment: str, covariates: Sequence[str], unit: str) -> MatchedDesign:
@@ -40,12 +41,13 @@ def overlap(frame: Frame, *, treatment: str, covariates: Sequence[str], unit: st
     return inverse_propensity(frame, treatment=treatment, covariates=covariates, unit=unit, estimand="ATO")
 
 
-def entropy_balancing(
+def entropy_balancing(  # noqa: PLR0913 - the direct road: column names and options as keywords
     frame: Frame,
     *,
     treatment: str,
     covariates: Sequence[str],
     unit: str,
+    balance_terms: Sequence[Literal["squares", "interactions"]] = (),
     estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
     moments: int = 1,
 ) -> MatchedDesign:
@@ -54,15 +56,16 @@ def entropy_balancing(
     Raises UsageError, DataError, RunError (RUN_NO_BALANCE where no weights reach the means).
     """
     options: dict[str, Option] = {"estimand": estimand, "moments": moments}
-    return _weighted(frame, "entropy_balancing", (treatment, unit), covariates, options)
+    return _weighted(frame, balance_terms, "entropy_balancing", (treatment, unit), covariates, options)
 
 
-def covariate_balancing(
+def covariate_balancing(  # noqa: PLR0913 - the direct road: column names and options as keywords
     frame: Frame,
     *,
     treatment: str,
     covariates: Sequence[str],
     unit: str,
+    balance_terms: Sequence[Literal["squares", "interactions"]] = (),
     estimand: Literal["ATT", "ATC", "ATE", "ATO"] = "ATT",
     over: bool = False,
 ) -> MatchedDesign:
@@ -71,15 +74,16 @@ def covariate_balancing(
     Raises UsageError, DataError, RunError (RUN_NO_BALANCE where the equations have no solution).
     """
     options: dict[str, Option] = {"estimand": estimand, "over": over}
-    return _weighted(frame, "covariate_balancing", (treatment, unit), covariates, options)
+    return _weighted(frame, balance_terms, "covariate_balancing", (treatment, unit), covariates, options)
 
 
-def stable(
+def stable(  # noqa: PLR0913 - the direct road: column names and options as keywords
     frame: Frame,
     *,
     treatment: str,
     covariates: Sequence[str],
     unit: str,
+    balance_terms: Sequence[Literal["squares", "interactions"]] = (),
     tolerance: float | Decimal,
     estimand: Literal["ATT", "ATC", "ATE"] = "ATT",
 ) -> MatchedDesign:
@@ -88,14 +92,19 @@ def stable(
     Raises UsageError, DataError, RunError (RUN_NO_BALANCE where no weights come that near).
     """
     options: dict[str, Option] = {"estimand": estimand, "tolerance": exactly(tolerance)}
-    return _weighted(frame, "stable", (treatment, unit), covariates, options)
+    return _weighted(frame, balance_terms, "stable", (treatment, unit), covariates, options)
 
 
 def _weighted(
-    frame: Frame, method: str, roles: tuple[str, str], covariates: Sequence[str], options: dict[str, Option]
+    frame: Frame,
+    terms: Sequence[str],
+    method: str,
+    roles: tuple[str, str],
+    covariates: Sequence[str],
+    options: dict[str, Option],
 ) -> MatchedDesign:
     """The design; ``roles`` are treatment and unit."""
     faults: list[Fault] = []
     name = f"weighting.{method}"
     columns = listed("covariates", covariates, name, faults)
-    return designed(frame, Wanted(name, *roles, {"covariates": columns, **options}, columns), faults)
+    return designed(frame, Wanted(name, *roles, {"covariates": columns, **options}, columns, terms), faults)

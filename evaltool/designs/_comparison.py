@@ -24,7 +24,7 @@ from evaltool.numerics.balance import (
 from evaltool.numerics.matching_ties import uneven
 from evaltool.numerics.score_bins import score_bins
 from evaltool.records.base import Record
-from evaltool.records.design import BalanceRow, Design, DesignCohort, DesignSummary, MatchSummary, ScoreBin
+from evaltool.records.design import TIMES, BalanceRow, Design, DesignCohort, DesignSummary, MatchSummary, ScoreBin
 from evaltool.records.ledger import Ledger
 from evaltool.records.panel import FloatArray, IntArray
 
@@ -99,7 +99,7 @@ def finish(name: str, options: Record, made: Comparison, ledger: Ledger) -> Desi
         seal=design_seal(name, _stated(options), roster.assign(weight=made.weight[inside])),
         submitted_units=len(frame),
         analysed_units=len(roster),
-        matching=_facts(made),
+        matching=_facts(made, terms_of(options)),
     )
     return Design(summary=summary, roster=roster, ledger=ledger, weights=frame, pairs=made.pairs)
 
@@ -113,7 +113,12 @@ def _stated(options: Record) -> dict[str, object]:
     }
 
 
-def _facts(made: Comparison) -> MatchSummary:
+def terms_of(options: Record) -> tuple[str, ...]:
+    """Which products the options ask to be compared as well."""
+    return tuple(str(term) for term in getattr(options, "balance_terms", ()))
+
+
+def _facts(made: Comparison, terms: tuple[str, ...]) -> MatchSummary:
     """Shares, sizes and balance."""
     treated, weight = made.units.treated, made.weight
     inside = weight > 0.0
@@ -140,17 +145,29 @@ def _facts(made: Comparison) -> MatchSummary:
         conventions={**made.conventions, "balance_denominator": DENOMINATORS.get(made.target, WEIGHTED)},
         covariates=made.units.names,
         scale=made.scale,
-        balance=balance_of(made),
+        balance=balance_of(made, terms),
         bins=tuple(ScoreBin.model_validate(asdict(one)) for one in score_bins(made.score, treated, inside)),
     )
 
 
-def balance_of(made: Comparison) -> tuple[BalanceRow, ...]:
-    """The score, every covariate, and exact columns that are no covariate."""
+def products(units: Units, terms: tuple[str, ...]) -> list[tuple[str, FloatArray]]:
+    """Squares of covariates with more than two values, and products of two, as asked for."""
+    columns = list(zip(units.names, units.x.T, strict=True))
+    found = []
+    if "squares" in terms:
+        found += [(f"{name}{TIMES}{name}", x * x) for name, x in columns if not is_binary(x)]
+    if "interactions" in terms:
+        found += [(f"{a}{TIMES}{b}", x * z) for k, (a, x) in enumerate(columns) for b, z in columns[k + 1 :]]
+    return found
+
+
+def balance_of(made: Comparison, terms: tuple[str, ...] = ()) -> tuple[BalanceRow, ...]:
+    """The score, every covariate, exact columns that are no covariate, and the products asked for."""
     units, weight = made.units, made.weight
     before, after = Groups(units.treated, np.ones_like(weight)), Groups(units.treated, weight)
     columns = [(SCORE, made.score), *((n, units.x[:, j]) for j, n in enumerate(units.names))]
     columns += [(n, units.exact[:, j]) for j, n in enumerate(units.exact_names) if n not in units.names]
+    columns += products(units, terms)
     rows = []
     for name, x in columns:
         two, sd = is_binary(x), denominator(x, units.treated, weight, made.target)

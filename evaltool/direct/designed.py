@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pandas as pd
 
-from evaltool.direct.call import Call, Frame, attempt, column_names, method_of, panel_of, plan_of
+from evaltool.direct.call import Call, Frame, attempt, column_names, listed, method_of, only, panel_of, plan_of
 from evaltool.direct.matched import MatchedDesign
 from evaltool.errors import Fault, UsageError
 from evaltool.pipeline.estimates import build_design
@@ -27,6 +27,7 @@ class Wanted:
     unit: str
     options: Mapping[str, Option]
     columns: Sequence[str]
+    balance_terms: Sequence[str] = ()
 
 
 def exactly(value: float | Decimal | None) -> Decimal | int | None:
@@ -43,6 +44,9 @@ def designed(frame: Frame, wanted: Wanted, faults: list[Fault]) -> MatchedDesign
     """The design. Raises UsageError with every fault of the call, and of the data where there are both."""
     named = {"treatment": wanted.treatment, "unit": wanted.unit, "tie_order": wanted.options.get("tie_order")}
     faults = [*faults, *column_names(named, wanted.name, optional=("tie_order",))]
+    terms = listed("balance_terms", wanted.balance_terms, wanted.name, faults)
+    for term in terms:
+        faults += only("balance_terms", term, ("squares", "interactions"), wanted.name)
     if faults:
         raise UsageError(faults)
     call = Call(
@@ -55,7 +59,7 @@ def designed(frame: Frame, wanted: Wanted, faults: list[Fault]) -> MatchedDesign
         ),
         estimator="weighted.difference",
         design=wanted.name,
-        design_options=wanted.options,
+        design_options={**wanted.options, **({"balance_terms": terms} if terms else {})},
     )
     method = attempt(lambda: method_of(call), faults)
     panel = attempt(lambda: panel_of(frame, call.roles, wanted.name), faults)

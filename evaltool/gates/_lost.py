@@ -21,7 +21,7 @@ BY_DESIGN = frozenset(
             "no_base_period",
             "no_first_period",
         ),
-        *("outside_support", "unmatched", "excluded_donor", "not_treated"),
+        *("outside_support", "unmatched", "excluded_donor", "not_treated", "not_eligible"),
     }
 )
 """Left out by the design's own rules: nobody lost them."""

@@ -18,6 +18,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+import pandas as pd
 
 from evaltool.gates._released_counts import ARMS, Released
 from evaltool.numerics.disclosure import name_of
@@ -151,12 +152,14 @@ def _two_valued(
         found = [_rarer(share * facts.comparison_submitted, facts.comparison_submitted) for share in shares]
         possible = [count for count in found if count is not None]
         yield name_of("comparison", "before"), min((c for c in possible if c > 0), default=0.0)
-    column = f"x.{row.covariate}"
-    if panel is None or design.weights is None or column not in panel.frame or "unit" not in panel.frame:
+    if panel is None or design.weights is None or "unit" not in panel.frame:
         return
-    values = panel.frame.drop_duplicates("unit").set_index("unit")[column]
+    once = panel.frame.drop_duplicates("unit")
+    values = row.values(once)
+    if values is None:
+        return
     inside = design.weights.loc[design.weights["weight"] > 0.0]
-    own = values.reindex(inside["unit"]).to_numpy(dtype=np.float64)
+    own = pd.Series(values, index=once["unit"]).reindex(inside["unit"]).to_numpy(dtype=np.float64)
     treated = inside["treated"].to_numpy(dtype=bool)
     for arm, members in (("treated", treated), ("comparison", ~treated)):
         _values, sizes = np.unique(own[members], return_counts=True)

@@ -197,9 +197,11 @@ def _facts(old: MatchSummary, panel: Panel, weights: pd.DataFrame, pairs: pd.Dat
 
 def _balance(row: BalanceRow, panel: Panel, weights: pd.DataFrame, weight: FloatArray) -> BalanceRow:
     """One row of the balance table on the units that are left, over the denominator of the lock."""
-    values = weights["score"] if row.kind == SCORE else panel.frame[f"x.{row.covariate}"]
+    values = weights["score"].to_numpy(dtype=np.float64) if row.kind == SCORE else row.values(panel.frame)
+    if values is None:  # pragma: no cover - the panel has every covariate of the design
+        return row
     groups = Groups(weights["treated"].to_numpy(dtype=bool), weight)
-    now = compare(values.to_numpy(dtype=np.float64), groups, sd=row.denominator, binary=row.kind == "binary")
+    now = compare(values, groups, sd=row.denominator, binary=row.kind == "binary")
     update = {"smd_after": now.smd, "variance_ratio_after": now.variance_ratio, "ks_after": now.ks}
     if row.overlap_after is not None:
         update |= {"overlap_after": now.overlap}

@@ -41,13 +41,13 @@ class _Drop:
 def leave_out(columns: Columns, faults: DataFaults) -> Kept:
     """Apply the rules for missing values, column by column in the plan's order, then the rule for balance.
 
-    A row or unit is counted once, for the first column that takes it out. Faults: DATA_MISSING_VALUE where the rule
-    is ``refuse``; DATA_UNBALANCED.
+    Who is not eligible goes first and may lack anything else. A row or unit is counted once, for the first column that
+    takes it out. Faults: DATA_MISSING_VALUE where the rule is ``refuse``; DATA_UNBALANCED.
     """
     ranks = _unit_ranks(columns)
     arms = _arms(columns)
-    kept: BoolArray = np.ones(columns.rows, dtype=np.bool_)
-    entries: list[LedgerEntry] = []
+    kept, entries = _eligible(columns, arms)
+    asked = kept.copy()
     for column in columns.spec.columns:
         missing = columns.missing(column)
         if missing is None or not missing.any():
@@ -55,7 +55,7 @@ def leave_out(columns: Columns, faults: DataFaults) -> Kept:
         if column.missing == "refuse":
             cause = f"'{column.name}' has no value."
             fix = 'Supply it, or state in the plan what was agreed: missing = "drop_row" or "drop_unit".'
-            faults.at("DATA_MISSING_VALUE", missing, column.name, _always(cause, fix))
+            faults.at("DATA_MISSING_VALUE", missing & asked, column.name, _always(cause, fix))
         elif column.missing == "drop_row" or ranks is None:
             out = missing & kept
             entries += _entries(columns, out, arms, _Drop("missing_value_row", "row", column.name))
@@ -66,6 +66,15 @@ def leave_out(columns: Columns, faults: DataFaults) -> Kept:
             kept &= ~out
     kept, more = _balance(columns, kept, arms, faults)
     return Kept(kept, Ledger().plus(*entries, *more))
+
+
+def _eligible(columns: Columns, arms: IntArray) -> tuple[BoolArray, list[LedgerEntry]]:
+    """Rows of the agreed target group, those without a value among them, and the entries of the others."""
+    values, column = columns.of("eligible"), columns.spec.column("eligible")
+    if values is None or column is None:
+        return np.ones(columns.rows, dtype=np.bool_), []
+    out = values.usable & (values.data != 1)
+    return ~out, _entries(columns, out, arms, _Drop("not_eligible", "unit", column.name))
 
 
 def _always(cause: str, fix: str) -> Callable[[int], tuple[str, str]]:

@@ -12,7 +12,7 @@ from evaltool.numerics.distinct import ascending, coded, distinct
 from evaltool.reading.data_faults import BoolArray, DataFaults
 from evaltool.reading.fingerprint import fingerprint
 from evaltool.reading.left_out import leave_out
-from evaltool.reading.panel_checks import check_rows
+from evaltool.reading.panel_checks import check_eligible, check_rows
 from evaltool.reading.panel_columns import Columns, decode
 from evaltool.reading.spec import PanelSpec
 from evaltool.reading.table import RawTable, text_at
@@ -52,6 +52,7 @@ def build_panel(table: RawTable, spec: PanelSpec) -> Panel:
     """The canonical panel of the table. Raises DataError with every fault found."""
     faults = DataFaults(table.file, table.line)
     columns = decode(table, spec, faults)
+    check_eligible(columns, faults)
     kept = leave_out(columns, faults)
     check_rows(columns, kept.rows, faults)
     calendar = _calendar(columns, kept.rows)

@@ -74,6 +74,14 @@ def _check_keys(columns: Columns, ids: Ids, rows: BoolArray, faults: DataFaults)
     )
 
 
+def check_eligible(columns: Columns, faults: DataFaults) -> None:
+    """A unit belongs to the target group or it does not; in every row, those left out for it included."""
+    unit, values, column = columns.of("unit"), columns.of("eligible"), columns.spec.column("eligible")
+    if unit is not None and values is not None and column is not None:
+        told = (column.name, "DATA_VARIES_WITHIN_UNIT")
+        _check_constant(unit.ids, values.ids.ranks, unit.usable & values.usable, faults, told)
+
+
 def _check_constant(
     ids: Ids, values: FloatArray | IntArray, rows: BoolArray, faults: DataFaults, told: tuple[str, str]
 ) -> None:

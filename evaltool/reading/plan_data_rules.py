@@ -13,7 +13,7 @@ from evaltool.reading.csv_signs import is_text_encoding
 from evaltool.records.plan.data import Column, Kind, Role
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
 
-SINGLE: tuple[Role, ...] = ("unit", "time", "first_treated", "treated", "cluster", "weight", "cohort")
+SINGLE: tuple[Role, ...] = ("unit", "time", "first_treated", "treated", "cluster", "weight", "cohort", "eligible")
 """Roles that one column at most may have."""
 TYPES: dict[Role, tuple[Kind, ...]] = {
     "unit": ("integer", "text"),
@@ -26,6 +26,7 @@ TYPES: dict[Role, tuple[Kind, ...]] = {
     "cluster": ("integer", "text"),
     "weight": ("number", "integer"),
     "cohort": ("text", "integer"),
+    "eligible": ("boolean", "integer"),
 }
 """Types a role may have; ``ignore`` may have any."""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from evaltool.records.base import Finite, Record, Slug, Text
 from evaltool.records.ledger import Ledger
+from evaltool.records.panel import FloatArray
 
 
 class DesignCohort(Record):
@@ -21,10 +23,15 @@ class DesignCohort(Record):
     """Sum of unit weights (people, when the weight column counts people)."""
 
 
+TIMES = " × "
+"""Joins two columns whose product is compared; a column with itself is its square."""
+
+
 class BalanceRow(Record):
     """How alike treated and comparison units are in one covariate (or the score), before and after."""
 
     covariate: Text
+    """A column, or two joined by ``TIMES`` where their product is compared."""
     kind: Literal["score", "continuous", "binary"]
     smd_before: Finite | None
     """Difference in means over ``denominator``; None when that is zero and the means differ."""
@@ -45,6 +52,14 @@ class BalanceRow(Record):
     overlap_before: Finite | None = None
     """Overlap coefficient, 1 for the same distribution; None in records made before it was kept."""
     overlap_after: Finite | None = None
+
+    def values(self, frame: pd.DataFrame) -> FloatArray | None:
+        """(n,) the covariate or product on the rows of a panel's frame; None where a column is not there."""
+        names = [self.covariate] if f"x.{self.covariate}" in frame else self.covariate.split(TIMES)
+        if not all(f"x.{name}" in frame for name in names):
+            return None
+        columns = [frame[f"x.{name}"].to_numpy(dtype=np.float64) for name in names]
+        return columns[0] if len(columns) == 1 else columns[0] * columns[1]
 
 
 class ScoreBin(Record):

@@ -23,6 +23,7 @@ LedgerReason = Literal[
     "excluded_donor",
     "dropped_since_lock",
     "not_treated",
+    "not_eligible",
 ]
 
 

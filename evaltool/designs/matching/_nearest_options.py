@@ -20,6 +20,8 @@ class NearestOptions(Record):
 
     covariates: tuple[str, ...] = Field(min_length=1)
     """Columns the score is fitted on."""
+    balance_terms: tuple[Literal["squares", "interactions"], ...] = ()
+    """Products compared beside the covariates, before and after."""
     estimand: Literal["ATT", "ATC", "ATE"] = "ATT"
     """``ATE`` (with replacement): everybody is matched with the other group."""
     distance: Literal["logit", "probit", "mahalanobis", "robust_mahalanobis", "scaled_euclidean"] = "logit"

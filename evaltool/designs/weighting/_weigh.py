@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -29,6 +30,8 @@ class Covariates(Record):
     """The columns every weighting design needs."""
 
     covariates: tuple[str, ...] = Field(min_length=1)
+    balance_terms: tuple[Literal["squares", "interactions"], ...] = ()
+    """Products compared beside the covariates, before and after."""
 
     @model_validator(mode="after")
     def named_once(self) -> Covariates:

@@ -9,7 +9,18 @@ from pydantic import Field
 from evaltool.records.base import Agreed, Day, Record, Text, Words
 
 Role = Literal[
-    "unit", "time", "outcome", "first_treated", "treated", "covariate", "cluster", "weight", "cohort", "count", "ignore"
+    "unit",
+    "time",
+    "outcome",
+    "first_treated",
+    "treated",
+    "covariate",
+    "cluster",
+    "weight",
+    "cohort",
+    "count",
+    "eligible",
+    "ignore",
 ]
 Kind = Literal["integer", "number", "text", "date", "boolean"]
 
@@ -18,7 +29,8 @@ class Column(Record):
     """``[[data.column]]``: one column's role, type, unit of measure, range and rule for missing values.
 
     ``first_treated`` holds the first treated period of the unit, in the same type as ``time``; never treated
-    may be coded empty, 0, infinity or any value named in ``never``, but one coding only.
+    may be coded empty, 0, infinity or any value named in ``never``, but one coding only. ``eligible`` says who belongs
+    to the agreed target group: the others are left out, may lack anything else, and are counted in the ledger.
     """
 
     name: Text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evaltool.plotting.love import LovePicture, LoveRow, draw_love
-from evaltool.records.design import BalanceRow, MatchSummary
+from evaltool.records.design import TIMES, BalanceRow, MatchSummary
 from evaltool.report.blocks import Block, Prose, Table
 from evaltool.report.section import Section
 from evaltool.report.telling import Telling
@@ -53,10 +53,12 @@ def covariate_name(telling: Telling, row: BalanceRow) -> str:
     """The covariate as the plan labels it for readers."""
     if row.kind == "score":
         return telling.say("label.propensity_score")
-    for column in telling.run.plan.data.column:
-        if column.name == row.covariate:
-            return column.label.in_language(telling.lang) or row.covariate
-    return row.covariate
+    labels = {column.name: column.label.in_language(telling.lang) for column in telling.run.plan.data.column}
+    if row.covariate in labels:
+        return labels[row.covariate] or row.covariate
+    names = row.covariate.split(TIMES)
+    told = [labels.get(name) or name for name in names]
+    return f"{told[0]}²" if len(set(names)) < len(names) else TIMES.join(told)
 
 
 def _limit(telling: Telling, name: str, default: float) -> float:

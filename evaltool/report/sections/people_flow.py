@@ -11,7 +11,7 @@ from evaltool.report.sections.balance import worded
 from evaltool.report.telling import Telling
 
 ARMS = ("treated", "comparison")
-LOCK = "dropped_since_lock"
+LOCK, OUTSIDE = "dropped_since_lock", "not_eligible"
 Pair = tuple[int, int]
 Reasons = tuple[tuple[str, str], ...]
 
@@ -28,14 +28,20 @@ def build(telling: Telling) -> tuple[Block, ...]:
 
 def _stages(telling: Telling, facts: MatchSummary) -> tuple[Stage, ...]:
     """The steps that took somebody out, between submitted and analysed."""
-    lost = [_entries(telling, arm, "reading") for arm in ARMS]
+    read = [_entries(telling, arm, "reading") for arm in ARMS]
+    lost = [[e for e in own if e.reason != OUTSIDE] for own in read]
+    outside = [[e for e in own if e.reason == OUTSIDE] for own in read]
     gone = [[e for e in _entries(telling, arm, "design") if e.reason == LOCK] for arm in ARMS]
     locked: Pair = (facts.treated_submitted, facts.comparison_submitted)
-    offered: Pair = (locked[0] + _sum(lost[0]), locked[1] + _sum(lost[1]))
+    eligible: Pair = (locked[0] + _sum(lost[0]), locked[1] + _sum(lost[1]))
+    offered: Pair = (eligible[0] + _sum(outside[0]), eligible[1] + _sum(outside[1]))
     there: Pair = (locked[0] - _sum(gone[0]), locked[1] - _sum(gone[1]))
     matched: Pair = (facts.treated_matched, facts.comparison_matched)
     hidden = [_hidden(telling, place) for place in range(len(ARMS))]
     stages = [Stage(telling.say("flow.offered"), _texts(telling, offered, hidden))]
+    if any(outside):
+        found = _reasons(telling, outside, "flow.not_eligible")
+        stages.append(Stage(telling.say("flow.eligible"), _texts(telling, eligible, hidden), found))
     if any(lost):
         found = _reasons(telling, lost, "flow.no_data")
         stages.append(Stage(telling.say("flow.found"), _texts(telling, locked, hidden), found))
