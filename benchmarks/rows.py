@@ -77,6 +77,9 @@ ROWS = (
     Row("synthetic control, 200 × 100, every placebo", "control", "factors_200", ("mlsynth",)),
     Row("synthetic control, 500 × 200, every placebo", "control", "factors_500_200", ("mlsynth",), heavy=True),
     Row("synthetic control, conformal, Proposition 99", "control_conformal", "prop99", ("mlsynth",)),
+    Row(
+        "synthetic control, prediction intervals, Proposition 99", "prediction_intervals", "prop99", ("mlsynth", "scpi")
+    ),
     Row("synthetic control, V searched, 39 × 31", "control_predictors", "factors_39_x", ("mlsynth",)),
     Row("structural series, 200 points", "structural", "series_200", ("statsmodels",)),
 )

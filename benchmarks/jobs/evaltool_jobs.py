@@ -53,6 +53,7 @@ JOBS = {
     "honest": honest,
     "control": control,
     "control_conformal": lambda frame: control(frame, inference="conformal"),
+    "prediction_intervals": lambda frame: control(frame, inference="prediction"),
     "control_predictors": lambda frame: control(frame, predictors=WINDOW),
     "structural": structural,
     "group_time_dr_bands": lambda frame: group_time_bands(frame, covariates=["x1", "x2"], method="dr"),

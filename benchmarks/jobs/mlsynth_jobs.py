@@ -20,6 +20,7 @@ def synthetic(frame: pd.DataFrame) -> float:
 JOBS = {
     "control": control,
     "control_conformal": lambda frame: control(frame, "conformal"),
+    "prediction_intervals": lambda frame: control(frame, "scpi"),
     "control_predictors": lambda frame: control(frame, covariates=["x1", "x2"], backend="mscmt"),
     "synthetic_did": synthetic,
 }
