@@ -32,8 +32,9 @@ def environment(tool: str, folder: Path) -> Path | str:
     if tool == "evaltool":
         return Path(sys.executable)
     python = folder / "environments" / tool / "bin" / "python"
-    if not python.exists():
-        venv.create(python.parents[1], with_pip=True)
+    made = python.parents[1] / "made"
+    if not made.exists():
+        venv.create(python.parents[1], with_pip=True, clear=True)
         command = [
             str(python),
             "-m",
@@ -47,6 +48,7 @@ def environment(tool: str, folder: Path) -> Path | str:
         done = subprocess.run([*command, "pandas"], capture_output=True, text=True, check=False)
         if done.returncode:
             return "could not be installed"
+        made.touch()
     return python
 
 

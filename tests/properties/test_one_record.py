@@ -48,7 +48,7 @@ def at_once(commands: dict[int, list[str]]) -> dict[int, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("sample", ["into_work", "homelessness"])
 def test_any_order_any_type_of_id_any_threads_give_one_record(sample: str) -> None:
-    """50 shuffles for ids of every type, every second one with two threads: one sequence of bytes per type.
+    """50 shuffles of one type of ids and 10 of each other, every second with two threads: the same bytes per type.
 
     Here nothing is pinned, so that the sameness is the program's own.
     """

@@ -15,7 +15,7 @@ from evaltool.direct.matched import MatchedDesign
 from evaltool.records.estimate import Estimate
 
 PEOPLE = {"treatment": "offered", "covariates": ["age", "debt"], "unit": "person"}
-TOWNS = {"outcome": "Nights", "unit": "Town", "time": "Year", "treated": "town 3", "start": 2010}
+TOWNS = {"outcome": "Nights", "unit": "Town", "time": "Year", "treated": "town 3", "start": 2010, "level": 0.8}
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from evaltool.numerics.distributions import normal_quantile
 from evaltool.numerics.inference import (
     InferenceRule,
     infer,
     influence_covariance,
     influence_se,
-    normal_quantile,
     wald,
 )
 
