@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,10 +139,18 @@ INPUTS: dict[str, Callable[[], pd.DataFrame]] = {
 }
 
 
+REFERENCE = frozenset({"prop99", "medicaid"})
+"""Read from the folder of reference data."""
+
+
 def written(name: str, folder: Path) -> Path:
-    """The input as Parquet in ``folder``, made once."""
+    """The input as Parquet in ``folder``, made once, by a process of its own: what follows must not inherit its peak."""
     path = folder / f"{name}.parquet"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        INPUTS[name]().to_parquet(path, index=False)
+        subprocess.run([sys.executable, __file__, name, str(path)], check=True)
     return path
+
+
+if __name__ == "__main__":
+    INPUTS[sys.argv[1]]().to_parquet(sys.argv[2], index=False)

@@ -17,7 +17,7 @@ import venv
 from importlib.metadata import version
 from pathlib import Path
 
-from inputs import written
+from inputs import REFERENCE, written
 from rows import PEERS, ROWS, Row
 
 HERE = Path(__file__).resolve().parent
@@ -57,10 +57,9 @@ def measured(tool: str, row: Row, folder: Path, repeats: int) -> Found | str:
     python = environment(tool, folder)
     if isinstance(python, str):
         return python
-    try:
-        data = written(row.data, folder / "inputs")
-    except KeyError as missing:
-        return f"needs the folder that {missing.args[0]} names"
+    if row.data in REFERENCE and "EVALTOOL_REFERENCE" not in os.environ:
+        return "needs the folder that EVALTOOL_REFERENCE names"
+    data = written(row.data, folder / "inputs")
     limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     command = [str(python), str(HERE / "child.py"), f"{tool}_jobs", row.job, str(data)]
     try:
