@@ -144,7 +144,7 @@ REFERENCE = frozenset({"prop99", "medicaid"})
 
 
 def written(name: str, folder: Path) -> Path:
-    """The input as Parquet in ``folder``, made once, by a process of its own: what follows must not inherit its peak."""
+    """The input as Parquet in ``folder``, made once by a process of its own, so that nobody inherits its peak."""
     path = folder / f"{name}.parquet"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
