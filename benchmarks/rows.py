@@ -15,7 +15,7 @@ PEERS: dict[str, tuple[str, ...]] = {
     "sklearn": ("scikit-learn==1.9.1",),
     "scipy": ("scipy==1.17.1", "scikit-learn==1.9.1"),
     "statsmodels": ("statsmodels==0.15.0",),
-    "causalinference": ("causalinference==0.1.3.post1",),
+    "causalinference": ("causalinference==0.1.3.post1", "scipy==1.17.1"),
     "mlsynth": ("mlsynth==1.0.0",),
     "pysyncon": ("pysyncon==1.7.0",),
     "scpi": ("scpi_pkg==4.0.0",),
