@@ -218,5 +218,6 @@ def open_members(path: Path) -> Iterator[Members]:
         with zipfile.ZipFile(path) as archive:
             yield ZipMembers(archive, path)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+        # NotImplementedError: packed in a way that zipfile does not know
         cause = f"The zip cannot be read: {error}"
         raise VerificationError(Fault("VERIFY_ZIP_BROKEN", cause, "Ask for the bundle again.", place)) from None

@@ -149,11 +149,18 @@ def t_test(name: Name, effect: float, se: float, df: float | None, level: float)
 
 def _wild(data: Changes, seed: int, level: float) -> ClusterTest:
     """The restricted wild cluster bootstrap."""
-    drawing = WildDraws(weights="webb" if data.clusters < WEBB_BELOW else "rademacher", seed=seed)
     root = np.sqrt(data.weight)
     x = Regressors(np.column_stack([root, root * data.treated]), ("constant", "treated"), "the panel")
+    return wild_test(x, root * data.change, data.codes, 1, (seed, level))
+
+
+def wild_test(x: Regressors, y: Floats, clusters: Ints, column: int, drawn: tuple[int, float]) -> ClusterTest:
+    """The restricted wild cluster bootstrap of one coefficient; ``drawn``: seed and level. Webb's weights for few."""
+    seed, level = drawn
+    few = int(clusters.max()) + 1 < WEBB_BELOW
+    drawing = WildDraws(weights="webb" if few else "rademacher", seed=seed)
     try:
-        found = wild_cluster_test(x, root * data.change, data.codes, column=1, drawing=drawing, level=level)
+        found = wild_cluster_test(x, y, clusters, column=column, drawing=drawing, level=level)
     except ValueError:
         return ClusterTest("wild_bootstrap", variant=drawing.weights, why="nothing_to_test")
     return ClusterTest(

@@ -28,12 +28,11 @@ import numpy as np
 
 from evaltool.errors import RunError
 from evaltool.numerics.cluster_covariance import LeastSquares, cr2, cr2_df, cr3, hc1, least_squares
-from evaltool.numerics.cluster_methods import NOISE, WEBB_BELOW, ClusterTest, Name, t_test
+from evaltool.numerics.cluster_methods import NOISE, ClusterTest, Name, t_test, wild_test
 from evaltool.numerics.few_treated import FEWEST, Placebos, few_paths_test
 from evaltool.numerics.inference import Floats, Ints, influence_sums
 from evaltool.numerics.regression import Regressors
 from evaltool.numerics.two_way import TwoWay
-from evaltool.numerics.wild_bootstrap import WildDraws, wild_cluster_test
 
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 LARGEST = 20_000_000
@@ -98,7 +97,7 @@ def regression_tests(data: HeadlineRegression, *, seed: int, level: float) -> tu
     few: tuple[Name, ...] = ("conley_taber", "ferman_pinto")
     return (
         *_analytic(rows, data.parameters, level),
-        _wild(rows, seed, level),
+        wild_test(rows.x, rows.y, rows.clusters, 0, (seed, level)),
         *(_few(name, data, rows, seed, level) for name in few),
     )
 
@@ -160,27 +159,6 @@ def _analytic(rows: _Rows, parameters: int, level: float) -> list[ClusterTest]:
     except RunError:
         return [*found, ClusterTest("cr3", effect, why="one_cluster_decides")]
     return [*found, t_test("cr3", effect, math.sqrt(float(jackknife.covariance[0, 0])), jackknife.df, level)]
-
-
-def _wild(rows: _Rows, seed: int, level: float) -> ClusterTest:
-    """The restricted wild cluster bootstrap of the average."""
-    few = int(rows.clusters.max()) + 1 < WEBB_BELOW
-    drawing = WildDraws(weights="webb" if few else "rademacher", seed=seed)
-    try:
-        found = wild_cluster_test(rows.x, rows.y, rows.clusters, column=0, drawing=drawing, level=level)
-    except ValueError:
-        return ClusterTest("wild_bootstrap", variant=drawing.weights, why="nothing_to_test")
-    return ClusterTest(
-        name="wild_bootstrap",
-        effect=found.effect,
-        se=found.se,
-        p_value=found.p_value,
-        lower=found.lower,
-        upper=found.upper,
-        draws=found.draws,
-        enumerated=found.enumerated,
-        variant=drawing.weights,
-    )
 
 
 def _few(name: Name, data: HeadlineRegression, rows: _Rows, seed: int, level: float) -> ClusterTest:
