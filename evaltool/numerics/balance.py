@@ -9,20 +9,40 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from evaltool.numerics.distinct import two_values
 from evaltool.numerics.inference import Floats
-from evaltool.numerics.overlap import Arm, bandwidth, overlap
+from evaltool.numerics.overlap import Arm, Bools, bandwidth, overlap
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Groups:
     """Two groups of units by weight: (n,) booleans for the treated, (n,) weights ≥ 0 (0: takes no part)."""
 
-    treated: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    treated: Bools
     weights: Floats
+
+    @cached_property
+    def sides(self) -> tuple[Side, Side]:
+        """The treated and the others. Raises ValueError when either has no weight."""
+        one, other = self.treated & (self.weights > 0.0), ~self.treated & (self.weights > 0.0)
+        if not (bool(one.any()) and bool(other.any())):
+            message = "balance needs units with weight in both groups"
+            raise ValueError(message)
+        a, b = self.weights[one], self.weights[other]
+        return Side(one, a, math.fsum(a)), Side(other, b, math.fsum(b))
+
+
+class Side(NamedTuple):
+    """One group: (n,) who takes part, (m,) their weights, and their sum."""
+
+    members: Bools
+    weights: Floats
+    total: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +90,8 @@ def compare(x: Floats, groups: Groups, *, sd: float, binary: bool) -> Alike:
 
     Raises ValueError when either group has no weight.
     """
-    one = groups.treated & (groups.weights > 0.0)
-    other = ~groups.treated & (groups.weights > 0.0)
-    if not (bool(one.any()) and bool(other.any())):
-        message = "balance needs units with weight in both groups"
-        raise ValueError(message)
+    (one, u, total_u), (other, v, total_v) = groups.sides
     a, b = x[one], x[other]
-    u, v = groups.weights[one], groups.weights[other]
     mean_a, mean_b = weighted_mean(a, u), weighted_mean(b, v)
     difference = mean_a - mean_b
     smd = difference / sd if sd > 0.0 else (0.0 if difference == 0.0 else None)
@@ -90,7 +105,7 @@ def compare(x: Floats, groups: Groups, *, sd: float, binary: bool) -> Alike:
         ks=_distance(a, u, b, v),
         mean_treated=mean_a,
         mean_comparison=mean_b,
-        overlap=overlap(Arm(a, u), Arm(b, v), bandwidth(x, groups.treated)),
+        overlap=overlap(Arm(a, u, total_u), Arm(b, v, total_v), bandwidth(x, groups.treated)),
     )
 
 

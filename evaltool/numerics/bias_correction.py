@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaltool.numerics.abadie_imbens import spread_on_line
+from evaltool.numerics.distinct import row_codes
 from evaltool.numerics.inference import Floats, Ints
 from evaltool.numerics.matching import GRID
 from evaltool.numerics.regression import Regressors, weighted_least_squares
@@ -101,7 +102,7 @@ def own_variance(ground: Ground, asked: Ints, count: int = NEIGHBOURS) -> Floats
     Itself counts, and everybody tied with the last; 0 where it is alone.
     """
     found = np.zeros(asked.shape[0])
-    cells = np.unique(np.column_stack([ground.treated, ground.stratum]), axis=0, return_inverse=True)[1].reshape(-1)
+    cells = row_codes(np.column_stack([ground.treated.astype(np.int64), ground.stratum]))
     for cell in np.unique(cells[asked]).tolist():
         pool, places = np.flatnonzero(cells == cell), np.flatnonzero(cells[asked] == cell)
         if ground.points.shape[1] == 1:

@@ -48,6 +48,15 @@ def coded(
     return levels, codes.reshape(-1).astype(np.int64)
 
 
+def row_codes(table: Ints | Floats) -> Ints:
+    """(n,) places of the rows of ``table`` (n, k) among its distinct rows, in order of the first column first."""
+    joined: Ints = np.zeros(table.shape[0], dtype=np.int64)
+    for column in table.T:
+        levels, codes = coded(column)
+        joined = coded(joined * levels.shape[0] + codes)[1]
+    return joined
+
+
 def ascending(*keys: Ints) -> Ints:
     """(n,) rows in order of the first key, then of the second, …; rows equal in all of them stay in their order."""
     joined = _joined(keys)

@@ -23,10 +23,11 @@ Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arm:
-    """(n,) values and weights of one group."""
+    """(n,) values and weights of one group, and the sum of the weights."""
 
     values: Floats
     weights: Floats
+    total: float
 
 
 def bandwidth(x: Floats, treated: Bools) -> float:
@@ -46,7 +47,7 @@ def overlap(one: Arm, other: Arm, width: float) -> float:
     if width <= 0.0 or two_values(both):
         values = distinct(both)
         shares = [
-            np.bincount(np.searchsorted(values, arm.values), arm.weights, values.shape[0]) / math.fsum(arm.weights)
+            np.bincount(np.searchsorted(values, arm.values), arm.weights, values.shape[0]) / arm.total
             for arm in (one, other)
         ]
         return min(1.0, float(np.sum(np.minimum(*shares))))
@@ -63,7 +64,7 @@ def _density(arm: Arm, grid: tuple[float, float], kernel: Floats) -> Floats:
     place = (arm.values - grid[0]) / grid[1]
     below = np.floor(place).astype(np.int64)
     part = place - below
-    share = arm.weights / math.fsum(arm.weights)
+    share = arm.weights / arm.total
     mass = np.bincount(below, share * (1.0 - part), GRID) + np.bincount(below + 1, share * part, GRID)
     smooth: Floats = np.convolve(mass[:GRID], kernel, mode="same")
     return smooth

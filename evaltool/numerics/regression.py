@@ -25,9 +25,18 @@ SEPARATED = 1e-10
 """Information per unit, in the flattest direction, below which the likelihood rises for ever: no maximum exists."""
 
 
+PLAINLY_FULL = 1e-6
+"""Smallest eigenvalue of the columns' correlations from which full rank needs no closer look."""
+
+
 def triangle(x: Floats) -> Floats:
     """The triangular factor (k, k) of ``x`` (n, k) in QR; the orthogonal one is not made."""
     return cast("Floats", np.linalg.qr(x, mode="r"))
+
+
+def smallest(symmetric: Floats) -> float:
+    """The smallest eigenvalue of a symmetric matrix (k, k)."""
+    return float(np.linalg.eigvalsh(symmetric)[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +77,11 @@ def check_rank(x: Regressors, weights: Floats, who: str) -> None:
     """
     rows, k = x.matrix.shape
     root = x.matrix * np.sqrt(weights)[:, None]
-    length = np.sqrt(np.einsum("ij,ij->j", root, root))
+    products = root.T @ root
+    length = np.sqrt(np.diag(products))
+    # The part of a column beyond the others is at least as long as the root of the smallest eigenvalue.
+    if rows >= k and np.min(length) > 0.0 and smallest(products / np.outer(length, length)) > PLAINLY_FULL:
+        return
     kept: list[int] = []
     basis = np.zeros((rows, 0))
     for j in range(k):
@@ -165,7 +178,7 @@ def logit(x: Regressors, d: Floats, weights: Floats) -> Logit:
         p = _probability(eta)
         gradient = basis.T @ (weight * (d - p))
         information = (basis * (weight * p * (1.0 - p))[:, None]).T @ basis
-        if float(np.linalg.eigvalsh(information)[0]) < SEPARATED:
+        if smallest(information) < SEPARATED:
             raise _separation(x, d)
         if float(np.max(np.abs(gradient))) <= GRADIENT_TOLERANCE:
             coefficients = linalg.solve_triangular(r, b)

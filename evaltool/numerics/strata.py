@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from evaltool.numerics.distinct import row_codes
 from evaltool.numerics.inference import Floats, Ints
 
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -41,9 +42,11 @@ def cut(x: Floats, rule: int | tuple[float, ...] | None) -> Ints:
 
 def numbered(codes: Ints | Floats) -> Ints:
     """(n,) strata from 1 in order of their first unit, for any (n, k) codes."""
-    first, inverse = np.unique(codes, axis=0, return_index=True, return_inverse=True)[1:]
+    inverse = row_codes(codes)
+    first = np.zeros(int(np.max(inverse, initial=-1)) + 1, dtype=np.int64)
+    first[inverse[::-1]] = np.arange(inverse.shape[0])[::-1]
     place = np.argsort(np.argsort(first))
-    return (place[inverse.reshape(-1)] + 1).astype(np.int64)
+    return (place[inverse] + 1).astype(np.int64)
 
 
 def subclasses(score: Floats, treated: Bools, target: Target, choice: tuple[int, int, Ints]) -> Ints:

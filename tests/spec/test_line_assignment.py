@@ -77,10 +77,11 @@ def test_a_design_is_the_same_on_the_line(options: dict[str, object], monkeypatc
     treated = (r.random(150) < 1 / (1 + np.exp(1.5 - x[:, 0]))).astype(int)
     frame = pd.DataFrame({"id": range(150), "d": treated, "a": x[:, 0], "b": x[:, 1], "site": r.integers(0, 3, 150)})
     asked = {"treatment": "d", "covariates": ["a", "b"], "unit": "id", **options}
+    with monkeypatch.context() as patched:
+        patched.setattr("evaltool.designs.matching.optimal.assign", None)
+        on_line = ev.matching.optimal(frame, **asked)
+    monkeypatch.setattr("evaltool.numerics.line_assignment.ARCS", 0)
     table = ev.matching.optimal(frame, **asked)
-    monkeypatch.setattr("evaltool.designs.matching.optimal.CELLS", 0)
-    monkeypatch.setattr("evaltool.designs.matching.optimal.assign", None)
-    on_line = ev.matching.optimal(frame, **asked)
     pd.testing.assert_frame_equal(table.pairs, on_line.pairs)
     assert table.weights.tolist() == on_line.weights.tolist()
     assert table.facts.conventions == on_line.facts.conventions

@@ -123,6 +123,8 @@ def test_more_treated_than_comparison_units_and_sizes_beyond_reach(monkeypatch: 
     with pytest.raises(RunError, match="RUN_TREATED_UNMATCHED"):
         built(PLUGIN, OptimalOptions(covariates=("a", "b"), unmatched_treated="refuse"), panel_of(frame))
     monkeypatch.setattr(assignment, "CELLS", 100)
+    monkeypatch.setattr("evaltool.designs.matching.optimal.CELLS", 100)
+    monkeypatch.setattr("evaltool.numerics.line_assignment.ARCS", 100)
     with pytest.raises(RunError, match="RUN_TOO_LARGE"):
         built(PLUGIN, OptimalOptions(covariates=("a", "b")), panel_of(frame))
 

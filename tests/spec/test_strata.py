@@ -15,6 +15,7 @@ from evaltool import registry
 from evaltool.errors import RunError
 from evaltool.estimators.weighted.difference import PLUGIN as DIFFERENCE
 from evaltool.estimators.weighted.difference import DifferenceOptions
+from evaltool.numerics.distinct import row_codes
 from evaltool.numerics.strata import cut, stratum_weights, subclasses
 from evaltool.records.design import Design
 
@@ -98,3 +99,10 @@ def test_refusals() -> None:
     ):
         with pytest.raises(ValidationError, match=said):
             made(cross_section(25), "coarsened_exact", **options)
+
+
+def test_rows_are_coded_as_numpy_orders_them() -> None:
+    r = np.random.default_rng(1)
+    for table in (r.integers(-3, 4, (200, 3)), r.normal(size=(50, 2)).round(1), np.array([[0.0, 1.0], [-0.0, 1.0]])):
+        codes = np.unique(table + 0.0, axis=0, return_inverse=True)[1].reshape(-1)
+        assert row_codes(table).tolist() == codes.tolist()

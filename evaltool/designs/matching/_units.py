@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from evaltool.errors import Fault, Place, RunError, did_you_mean
+from evaltool.numerics.distinct import row_codes
 from evaltool.records.panel import FloatArray, IntArray, Panel
 
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -77,7 +78,7 @@ def _strata(values: FloatArray) -> IntArray:
     """(n,) codes of the distinct rows of the exact columns; all 0 without any."""
     if values.shape[1] == 0:
         return np.zeros(values.shape[0], dtype=np.int64)
-    return np.unique(values + 0.0, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return row_codes(values)
 
 
 def _ranks(frame: pd.DataFrame, tie_order: str | None) -> IntArray:

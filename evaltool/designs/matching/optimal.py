@@ -171,12 +171,14 @@ def optimal_matches(ground: Ground, ratio: int) -> tuple[Matches, IntArray, Conv
 
 
 def _assigned(ground: Ground, mine: IntArray, theirs: IntArray) -> Assignment:
-    """The optimum of one stratum; on the line of the score where a table of all pairs would be too long."""
-    m, n = mine.shape[0], theirs.shape[0]
-    both = np.concatenate([mine, theirs])
-    if m * (n + m) > CELLS and _on_a_line(ground, both):
+    """The optimum of one stratum; on the line of the score, or on the table of all pairs where that is denser."""
+    if _on_a_line(ground, np.concatenate([mine, theirs])):
         points, marks, reach = ground.points[:, 0], ground.grid, ground.rule.caliper
-        return assign_on_line(Line(points[mine], points[theirs], marks[mine], marks[theirs], reach, FINE))
+        try:
+            return assign_on_line(Line(points[mine], points[theirs], marks[mine], marks[theirs], reach, FINE))
+        except ValueError:
+            if mine.shape[0] * (mine.shape[0] + theirs.shape[0]) > CELLS:
+                raise
     return assign(*costs(ground, mine, theirs))
 
 

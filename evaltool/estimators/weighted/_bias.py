@@ -10,6 +10,7 @@ from evaltool.estimators.weighted._second_opinion import weights_checked
 from evaltool.estimators.weighted._units import MatchedUnits, data_of
 from evaltool.numerics.bias_correction import Ground
 from evaltool.numerics.distances import Metric, coordinates
+from evaltool.numerics.distinct import row_codes
 from evaltool.numerics.matching import GRID, to_grid
 from evaltool.records.estimate import SecondOpinion
 from evaltool.records.panel import FloatArray, IntArray, Panel
@@ -83,7 +84,7 @@ def _strata(panel: Panel, exact: object) -> IntArray:
     if not names:
         return np.zeros(len(panel.frame), dtype=np.int64)
     values = panel.frame[[f"x.{name}" for name in names]].to_numpy(dtype=np.float64) + 0.0
-    return np.unique(values, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return row_codes(values)
 
 
 def _names(panel: Panel, said: object) -> tuple[str, ...]:
