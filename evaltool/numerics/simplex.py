@@ -18,6 +18,7 @@ from scipy.optimize import nnls
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.numerics.inference import Floats, Ints
+from evaltool.numerics.pivoting import by_blocks, plainly_independent
 
 GAP = 1e-12
 """Largest duality gap accepted, as a share of the largest squared column of C."""
@@ -25,6 +26,8 @@ SLACK = 1e-10
 """A dual slack below this share may carry weight in another optimum."""
 RANK = 1e-10
 """Singular values below this share of the largest are zero."""
+MANY = 50
+"""Columns from which pivoting by blocks, and a pivoted QR instead of singular values, take less time."""
 TINY = 1e-13
 """A weight below this is rounding."""
 
@@ -93,7 +96,11 @@ def _start(c: Floats) -> Floats:
     """Weights from non-negative least squares with a row of sums."""
     rows = np.vstack([c, np.ones(c.shape[1])])
     target = np.append(np.zeros(c.shape[0]), 1.0)
-    found = np.asarray(nnls(rows, target)[0], dtype=np.float64)
+    found = None
+    if rows.shape[1] >= MANY and plainly_independent(rows):
+        found = by_blocks(rows.T @ rows, rows.T @ target)
+    if found is None:
+        found = np.asarray(nnls(rows, target)[0], dtype=np.float64)
     return found / float(np.sum(found))
 
 
@@ -149,7 +156,11 @@ def _affine(c: Floats) -> Floats:
         return np.ones(1)
     middle = np.full(k, 1.0 / k)
     basis = linalg.helmert(k).T
-    move: Floats = np.linalg.lstsq(c @ basis, -(c @ middle), rcond=RANK)[0]
+    part, rest = c @ basis, -(c @ middle)
+    if k < MANY:
+        move: Floats = np.linalg.lstsq(part, rest, rcond=RANK)[0]
+    else:
+        move = linalg.lstsq(part, rest, cond=RANK, lapack_driver="gelsy", check_finite=False)[0]
     moved: Floats = middle + basis @ move
     return moved
 
@@ -159,6 +170,8 @@ def independent_columns(c: Floats) -> bool:
     rows = np.vstack([c, np.ones(c.shape[1])])
     if rows.shape[1] > rows.shape[0]:
         return False
+    if plainly_independent(rows):
+        return True
     values = np.linalg.svd(rows, compute_uv=False)
     return bool(values[-1] > RANK * values[0])
 
