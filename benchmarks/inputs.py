@@ -132,6 +132,7 @@ INPUTS: dict[str, Callable[[], pd.DataFrame]] = {
     "series_200": lambda: series(200, 150, 14),
     "factors_39_x": lambda: with_predictors(factors(39, 31, 38, 19, 10), 15),
     "factors_200": lambda: factors(200, 100, 199, 80, 16),
+    "factors_500_1": lambda: factors(500, 100, 499, 80, 18),
     "factors_500": lambda: factors(500, 100, 480, 80, 9),
     "factors_500_200": lambda: factors(500, 200, 499, 150, 17),
     "factors_39": lambda: factors(39, 31, 38, 19, 10),

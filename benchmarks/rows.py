@@ -20,6 +20,9 @@ PEERS: dict[str, tuple[str, ...]] = {
     "pysyncon": ("pysyncon==1.7.0",),
     "scpi": ("scpi_pkg==4.0.0",),
     "causalpy": ("causalpy==0.9.0",),
+    "ebal": ("ebal==1.0.0",),
+    "empirical": ("empirical-calibration==0.12",),
+    "cem": ("cem==1.1.0",),
 }
 """Tool and what is installed for it, in an environment of its own, together with pyarrow to read the input."""
 
@@ -54,7 +57,10 @@ ROWS = (
     Row("synthetic DiD, Proposition 99, placebo SE", "synthetic_did", "prop99", ("diff_diff", "mlsynth")),
     Row("synthetic DiD, 39 × 31, placebo SE", "synthetic_did", "factors_39", ("diff_diff", "mlsynth")),
     Row("synthetic DiD, 100 × 50, placebo SE", "synthetic_did", "factors_100", ("diff_diff", "mlsynth")),
-    Row("synthetic DiD, 500 × 100, placebo SE", "synthetic_did", "factors_500", ("diff_diff",), heavy=True),
+    Row("synthetic DiD, 200 × 100, placebo SE", "synthetic_did", "factors_200", ("diff_diff", "mlsynth")),
+    Row("synthetic DiD, 500 × 100, every placebo", "synthetic_did", "factors_500_1", ("diff_diff",), heavy=True),
+    Row("the same, 20 of 500 treated, 200 draws", "synthetic_did", "factors_500", ("diff_diff",), heavy=True),
+    Row("synthetic DiD, 500 × 200, every placebo", "synthetic_did", "factors_500_200", ("diff_diff",), heavy=True),
     Row("nearest 1:1, caliper, 5k of 55k", "nearest", "people_55k", MATCHERS),
     Row(
         "the same, with replacement, 5k of 55k",
@@ -70,9 +76,10 @@ ROWS = (
     Row("optimal pairs, 2k of 12k", "optimal", "people_12k", ("scipy",)),
     Row("optimal pairs, caliper, 5k of 55k", "optimal_caliper", "people_55k"),
     Row("optimal pairs, caliper, 20k of 220k", "optimal_caliper", "people_220k", heavy=True),
-    Row("coarsened exact, 20k of 520k", "coarsened", "people_520k"),
-    Row("entropy balancing, 20k of 520k", "entropy", "people_520k"),
-    Row("entropy balancing, 1M × 20", "entropy_20", "people_1m", heavy=True),
+    Row("coarsened exact, 20k of 520k", "coarsened", "people_520k", ("cem",)),
+    Row("entropy balancing, 20k of 520k", "entropy", "people_520k", ("ebal", "empirical")),
+    Row("entropy balancing, 1M × 20", "entropy_20", "people_1m", ("ebal", "empirical"), heavy=True),
+    Row("inverse probabilities, 1M × 20", "propensity", "people_1m", ("statsmodels", "causallib"), heavy=True),
     Row("synthetic control, Proposition 99, every placebo", "control", "prop99", (*CONTROLS, "diff_diff")),
     Row("synthetic control, 200 × 100, every placebo", "control", "factors_200", ("mlsynth",)),
     Row("synthetic control, 500 × 200, every placebo", "control", "factors_500_200", ("mlsynth",), heavy=True),

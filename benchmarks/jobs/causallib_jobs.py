@@ -1,9 +1,9 @@
-"""causallib."""
+"""causallib: matching on a logistic score, and inverse probabilities of one."""
 
 from __future__ import annotations
 
 import pandas as pd
-from causallib.estimation import Matching
+from causallib.estimation import IPW, Matching
 from causallib.preprocessing.transformers import PropensityTransformer
 from sklearn.linear_model import LogisticRegression
 
@@ -20,7 +20,15 @@ def nearest(frame: pd.DataFrame, *, replace: bool) -> float:
     return float(len(matching.match(x, a)))
 
 
+def propensity(frame: pd.DataFrame) -> float:
+    x, a = frame[[f"x{k}" for k in range(1, 21)]], frame["treat"]
+    model = IPW(LogisticRegression(C=1e6, max_iter=1000))
+    model.fit(x, a)
+    return float(model.compute_weights(x, a).sum())
+
+
 JOBS = {
+    "propensity": propensity,
     "nearest": lambda frame: nearest(frame, replace=False),
     "nearest_replace": lambda frame: nearest(frame, replace=True),
 }

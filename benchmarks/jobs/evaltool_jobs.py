@@ -7,6 +7,7 @@ import pandas as pd
 import evaltool as ev
 
 PANEL = {"outcome": "y", "unit": "unit", "time": "time", "first_treated": "start"}
+WIDE = {"treatment": "treat", "covariates": [f"x{k}" for k in range(1, 21)], "unit": "id"}
 PEOPLE = {"treatment": "treat", "covariates": [f"x{k}" for k in range(1, 6)], "unit": "id"}
 
 
@@ -59,9 +60,8 @@ JOBS = {
     "group_time_dr_bands": lambda frame: group_time_bands(frame, covariates=["x1", "x2"], method="dr"),
     "optimal_caliper": lambda frame: effective(ev.matching.optimal(frame, **PEOPLE, caliper=0.2)),
     "coarsened": lambda frame: effective(ev.matching.coarsened_exact(frame, **PEOPLE)),
-    "entropy_20": lambda frame: effective(
-        ev.weighting.entropy_balancing(frame, treatment="treat", unit="id", covariates=[f"x{k}" for k in range(1, 21)])
-    ),
+    "entropy_20": lambda frame: effective(ev.weighting.entropy_balancing(frame, **WIDE)),
+    "propensity": lambda frame: effective(ev.weighting.inverse_propensity(frame, **WIDE)),
     "two_way": lambda frame: ev.did.twfe(frame, **PANEL).att,
     "group_time": group_time,
     "group_time_dr": lambda frame: group_time(frame, covariates=["x1", "x2"], method="dr"),

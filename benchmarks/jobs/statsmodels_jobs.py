@@ -1,4 +1,4 @@
-"""statsmodels on outcomes and treatment demeaned by unit and period, and its structural series."""
+"""statsmodels: outcomes and treatment demeaned by unit and period, a logit for weights, its structural series."""
 
 from __future__ import annotations
 
@@ -24,4 +24,10 @@ def structural(frame: pd.DataFrame) -> float:
     return float((own[~early].to_numpy() - ahead.predicted_mean).mean())
 
 
-JOBS = {"two_way": two_way, "structural": structural}
+def propensity(frame: pd.DataFrame) -> float:
+    x = sm.add_constant(frame[[f"x{k}" for k in range(1, 21)]])
+    score = sm.Logit(frame["treat"], x).fit(disp=0).predict(x)
+    return float((score / (1 - score))[frame["treat"] == 0].sum())
+
+
+JOBS = {"two_way": two_way, "structural": structural, "propensity": propensity}
