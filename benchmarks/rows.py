@@ -18,11 +18,11 @@ PEERS: dict[str, tuple[str, ...]] = {
     "causalinference": ("causalinference==0.1.3.post1", "scipy==1.17.1"),
     "mlsynth": ("mlsynth==1.0.0",),
     "pysyncon": ("pysyncon==1.7.0",),
-    "scpi": ("scpi_pkg==4.0.0",),
+    "scpi": ("scpi_pkg==4.0.0", "pandas<3"),
     "causalpy": ("causalpy==0.9.0",),
     "ebal": ("ebal==1.0.0",),
     "empirical": ("empirical-calibration==0.12",),
-    "cem": ("cem==1.1.0",),
+    "cem": ("cem==1.1.0", "pyarrow<20"),
 }
 """Tool and what is installed for it, in an environment of its own, together with pyarrow to read the input."""
 
