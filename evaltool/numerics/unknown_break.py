@@ -25,7 +25,7 @@ from evaltool.numerics.state_space import StateSpace, forecast
 
 TRIM = 0.15
 """Share of the periods at either end in which no break is looked for."""
-EDGE, FEWEST, SPARE = 3, 20, 8
+EDGE, FEWEST, SPARE = 3, 24, 8
 """Fewest periods before and after a break, in all, and beyond the coefficients; in fewer too much is rejected."""
 PLACES = 200
 """Most places looked at; in longer series they lie evenly."""

@@ -34,7 +34,7 @@ class Series:
         return f"{kind}, {self.periods} periods"
 
 
-SIZES = (20, 36, 60)
+SIZES = (24, 36, 60)
 DESIGNS = tuple((n, rho) for rho in (0.0, 0.5, None) for n in SIZES)
 STEPS = (0.0, 3.0)
 

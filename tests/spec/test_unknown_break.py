@@ -75,7 +75,7 @@ def test_scale_and_what_the_regressors_hold_change_nothing() -> None:
 
 
 def test_nothing_is_looked_for_in_a_short_series_and_nothing_found_on_a_line() -> None:
-    assert largest_break(Course(noise()[:19], trend(19), np.ones(19), slope=True)) is None
+    assert largest_break(Course(noise()[:23], trend(23), np.ones(23), slope=True)) is None
     line = largest_break(Course(3.0 + 2.0 * T, trend(48), np.ones(48), slope=True))
     assert line is not None
     assert (line.statistic, line.p_value) == (0.0, 1.0)
