@@ -118,6 +118,7 @@ def test_the_replaying_solver_says_how_far_from_the_optimum_it_stopped() -> None
     assert replay.att == pytest.approx(exact.att, abs=0.5)
     assert float(replay.estimate.conventions["relative_duality_gap"] or 0.0) > 1e-12
     assert "weights_not_optimal" in replay.estimate.notes
+    assert "several_effect_rank" in replay.estimate.notes
     assert "weights_not_optimal" not in exact.estimate.notes
 
 
