@@ -50,6 +50,8 @@ simulate: $(VENV)/.dev ## coverage of nominal 95 % intervals by simulation, prin
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/more_did.py --samples 400 --jobs $(JOBS)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/baselines.py --samples 400
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/donors.py
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/breaks.py
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/several.py
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/matched.py --samples $(SAMPLES)
 
 lock: $(VENV)/.dev ## resolve the requirements again, with hashes and without addresses (needs uv)

@@ -42,6 +42,8 @@ def simulate(
         mean, sd = _bare(assumed.mean), _bare(assumed.sd)
         belief = f"prior mean {mean}, sd {sd}" if assumed.prior == "normal" else f"prior: {assumed.prior}"
         say(f"{assumed.outcome}: standard error {_bare(assumed.standard_error)} ({assumed.source}); {belief}")
+    if found.cut is not None and found.cut_share is not None:
+        say(f"haircut: {_share(found.cut_share)} is withheld with probability {_share(found.cut)}, as believed")
     say(f"\nProbability of each amount ({found.currency}), from {found.draws} equally probable estimates:\n")
     every = (*found.scenarios, *(() if found.prior is None else (found.prior,)))
     say(_chance_table(every))

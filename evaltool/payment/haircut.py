@@ -3,7 +3,11 @@
 The figure decided on is compared with the agreed one and those of the pre-registered specifications that the contract
 names, all of the headline outcome, on the estimand's scale. The distance is the largest difference. Beyond ``over``
 the amount, under the contract's cap, loses ``share`` of itself; exactly ``over`` is borne. A specification that could
-not be computed cuts (``absent = "cut"``) or is left out of the comparison (``"ignore"``).
+not be computed cuts (``absent = "cut"``) or is left out of the comparison (``"ignore"``). Where a fallback puts a
+blend, a pooled figure or one against an agreed rate in the place of the agreed estimate, that is the figure decided on,
+and the agreed one is compared with it like any other. A floor is no figure and is not cut.
+
+Before data nobody knows how far baselines will be apart: ``apart`` says what is believed of it.
 """
 
 from __future__ import annotations
@@ -15,7 +19,8 @@ from evaltool.payment.disagreement import disagreement
 from evaltool.payment.request import DecisionRequest
 from evaltool.payment.trace import Value, step
 from evaltool.records.decision import TraceStep
-from evaltool.records.evidence import ALL, PRIMARY
+from evaltool.records.evidence import ALL, PRIMARY, REPLACED
+from evaltool.records.plan.payment import Haircut
 
 ZERO = Decimal(0)
 
@@ -50,10 +55,16 @@ def haircut_of(request: DecisionRequest, specification: str) -> Cut | None:
     figures = {e.key.specification: e.point for e in known}
     if agreed is None or specification not in figures:
         return None
-    named = [name for name in dict.fromkeys((PRIMARY, *agreed.among)) if name != specification]
+    before = (REPLACED,) if request.replaced else ()
+    named = [name for name in dict.fromkeys((PRIMARY, *before, *agreed.among)) if name != specification]
     others = [figures[name] for name in named if name in figures]
     absent = len(named) - len(others)
     found = disagreement(figures[specification], others)
     distance = ZERO if found is None else found.distance
     cuts = distance > agreed.over or (absent > 0 and agreed.absent == "cut")
     return Cut(distance, agreed.over, len(others), absent, agreed.share if cuts else ZERO)
+
+
+def full_cut(agreed: Haircut) -> Cut:
+    """The cut of baselines that lie too far apart, whatever they are: for figures before data."""
+    return Cut(agreed.over, agreed.over, len(agreed.among), 0, agreed.share)

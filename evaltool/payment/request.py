@@ -33,6 +33,8 @@ class DecisionRequest:
     covariances: Mapping[tuple[EstimateKey, EstimateKey], Decimal] = field(default_factory=dict)
     pooled_only: bool = False
     """Whether the contract's fallback leaves only the pooled test of the cohorts."""
+    replaced: bool = False
+    """Whether a fallback's figures stand as the primary ones; the agreed estimates are then kept as REPLACED."""
 
     def covariances_of(self, outcome: str) -> dict[tuple[str, str], Decimal]:
         """Covariances of two specifications of one outcome, by their names."""

@@ -11,7 +11,7 @@ from evaltool.payment.pooling import pooled_estimate
 from evaltool.payment.request import DecisionRequest
 from evaltool.payment.trace import Value, step
 from evaltool.records.decision import TraceStep
-from evaltool.records.evidence import ALL, PRIMARY, EstimateKey, Evidence
+from evaltool.records.evidence import ALL, PRIMARY, REPLACED, EstimateKey, Evidence
 from evaltool.records.plan.analysis import Fallback
 
 FALLBACK = "fallback"
@@ -117,7 +117,8 @@ def _instead(
 ) -> DecisionRequest:
     """``request`` with ``new`` in the place of the primary estimates of all paid outcomes (or of ``only`` one).
 
-    An outcome without a new estimate has none: the fallback could not be carried out for it.
+    An outcome without a new estimate has none: the fallback could not be carried out for it. What was agreed stays
+    among the evidence as REPLACED, on which no rule pays.
     """
     concerned = set(request.plan.payment.outcomes) if only is None else {only}
     kept = [
@@ -128,4 +129,9 @@ def _instead(
         or (keep_cohorts and item.key.cohort != ALL)
     ]
     placed = [item.model_copy(update={"key": EstimateKey(outcome=name)}) for name, item in new.items()]
-    return replace(request, evidence=(*placed, *kept))
+    agreed = [
+        item.model_copy(update={"key": EstimateKey(outcome=name, specification=REPLACED)})
+        for name in new
+        if (item := _named(request, name, PRIMARY)) is not None
+    ]
+    return replace(request, evidence=(*placed, *kept, *agreed), replaced=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from decimal import Decimal
 from evaltool.payment.arithmetic import round_places, stated_context
 from evaltool.records.gains import AmountChance, InvestorReturn, Quantiles, Scenario
 
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
 OERE = Decimal("0.01")
 BLOCK = 20
 """Neighbouring draws that are filled in when the first, the middle and the last pay the same, or along one line."""
@@ -22,12 +23,14 @@ LEVELS = (Decimal("0.05"), Decimal("0.25"), Decimal("0.5"), Decimal("0.75"), Dec
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One equally probable outcome of the contract."""
+    """One outcome of the contract, equally probable where no weight is stated."""
 
     triggered: Decimal
     amount: Decimal
     """What is paid now: after offsets and earlier payments."""
     full: bool
+    weight: Decimal = ONE
+    """How probable it is beside the others, which have one."""
 
     def is_about(self, other: Draw | None) -> bool:
         """Whether the other is the same to the øre."""
@@ -105,12 +108,13 @@ class Tiers:
         return cls(((ZERO, ZERO), *((low + OERE, high) for low, high in itertools.pairwise(edges))))
 
     def chances(self, draws: Sequence[Draw]) -> tuple[AmountChance, ...]:
-        """The share of draws in each interval; they sum to one."""
-        counts = [0] * len(self.intervals)
+        """The weight of draws in each interval; they sum to one."""
+        counts = [ZERO] * len(self.intervals)
         for draw in draws:
-            counts[sum(draw.triggered >= low for low, _ in self.intervals) - 1] += 1
+            counts[sum(draw.triggered >= low for low, _ in self.intervals) - 1] += draw.weight
+        whole = sum(counts, ZERO)
         return tuple(
-            AmountChance(lowest=low, highest=high, probability=Decimal(count) / len(draws))
+            AmountChance(lowest=low, highest=high, probability=count / whole)
             for (low, high), count in zip(self.intervals, counts, strict=True)
         )
 
@@ -120,28 +124,30 @@ def scenario(
 ) -> Scenario:
     """``named`` with its figures; ``returns`` hold the investors' side of every amount, or nothing."""
     with stated_context():
-        count = Decimal(len(draws))
-        mean = sum((draw.triggered for draw in draws), ZERO) / count
-        spread = (sum(((draw.triggered - mean) ** 2 for draw in draws), ZERO) / count).sqrt()
+        count = sum((draw.weight for draw in draws), ZERO)
+        mean = sum((draw.weight * draw.triggered for draw in draws), ZERO) / count
+        spread = (sum((draw.weight * (draw.triggered - mean) ** 2 for draw in draws), ZERO) / count).sqrt()
         figures: dict[str, object] = {
             "chances": tiers.chances(draws),
-            "nothing": sum(draw.triggered == 0 for draw in draws) / count,
-            "full": sum(draw.full for draw in draws) / count,
+            "nothing": sum((draw.weight for draw in draws if draw.triggered == 0), ZERO) / count,
+            "full": sum((draw.weight for draw in draws if draw.full), ZERO) / count,
             "expected": round_places(mean, 2, "half_even"),
             "sd": round_places(spread, 2, "half_even"),
         }
         if returns:
-            ordered = sorted((returns[draw.amount] for draw in draws), key=lambda r: (r.waterfall.received, r.multiple))
+            paired = [(returns[draw.amount], draw.weight) for draw in draws]
+            ordered = sorted(paired, key=lambda pair: (pair[0].waterfall.received, pair[0].multiple))
+            weights = [weight for _, weight in ordered]
             figures |= {
-                "multiple": _quantiles([r.multiple for r in ordered]),
-                "rate": _quantiles([r.rate for r in ordered]),
-                "loss": sum(r.gain < 0 for r in ordered) / count,
+                "multiple": _quantiles([r.multiple for r, _ in ordered], weights),
+                "rate": _quantiles([r.rate for r, _ in ordered], weights),
+                "loss": sum((weight for r, weight in ordered if r.gain < 0), ZERO) / count,
             }
         return named.model_copy(update=figures)
 
 
-def _quantiles(ordered: Sequence[Decimal | None]) -> Quantiles:
-    """Five quantiles: the smallest value that at least this share of the draws does not exceed."""
-    places = [max(0, -int(-level * len(ordered) // 1) - 1) for level in LEVELS]
-    p05, p25, p50, p75, p95 = (ordered[place] for place in places)
+def _quantiles(ordered: Sequence[Decimal | None], weights: Sequence[Decimal]) -> Quantiles:
+    """Five quantiles: the smallest value that at least this share of the draws' weight does not exceed."""
+    reached = list(itertools.accumulate(weights))
+    p05, p25, p50, p75, p95 = (ordered[bisect.bisect_left(reached, level * reached[-1])] for level in LEVELS)
     return Quantiles(p05=p05, p25=p25, p50=p50, p75=p75, p95=p95)

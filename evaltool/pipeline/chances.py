@@ -8,6 +8,7 @@ Source: Spiegelhalter, Abrams & Myles 2004 (Bayesian Approaches to Clinical Tria
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -40,6 +41,11 @@ def expectation_faults(plan: EvaluationPlan) -> tuple[Fault, ...]:
             cause = f"Rule '{rule.id}' tests cohort by cohort; the chances of such a rule are not computed."
             fix = "Compute them for one cohort, with a rule that pays on all together."
             faults.append(Fault("PLAN_NOT_SIMULATED", cause, fix, Place(key=f"payment.rule[{number}].mechanism")))
+    agreed = plan.payment.haircut
+    if agreed is not None and agreed.apart is None:
+        cause = "Part of the amount is withheld when baselines disagree, and nothing says how far apart they may be."
+        fix = "State payment.haircut.apart, the standard deviation believed of the difference to the farthest."
+        faults.append(Fault("PLAN_NOT_SIMULATED", cause, fix, Place(key="payment.haircut.apart")))
     faults += missing_expectations(plan)
     if faults:
         return tuple(faults)
@@ -72,6 +78,8 @@ def chances(plan: EvaluationPlan) -> Chances:
         scenarios=tuple(scenario(named, draws, tiers, returns) for (named, _), draws in zip(asked, drawn, strict=True)),
         prior=prior,
         paid_without_effect=_paid_without_effect(contract, predicted),
+        cut=contract.cut_probability,
+        cut_share=None if plan.payment.haircut is None else plan.payment.haircut.share,
     )
 
 
@@ -118,8 +126,8 @@ def _paid_without_effect(contract: Contract, predicted: Sequence[Draw]) -> Decim
         return None
     spread = math.hypot(first.prior.sd, first.se)
     total = math.fsum(
-        1.0 - exceedance(first.prior.mean + spread * z, first.se, None, first.prior, 0.0)
-        for z, draw in zip(QUANTILES, predicted, strict=True)
+        float(draw.weight) * (1.0 - exceedance(first.prior.mean + spread * z, first.se, None, first.prior, 0.0))
+        for z, draw in zip(itertools.cycle(QUANTILES), predicted, strict=False)
         if draw.triggered > 0
     )
     return round_places(decimal_of(total / DRAWS), 4, "half_even")

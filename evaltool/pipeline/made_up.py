@@ -7,18 +7,19 @@ through the same quantile, which makes the spread as wide as it can be.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
 import numpy as np
 
 from evaltool import registry
-from evaltool.numerics.distributions import quantiles
+from evaltool.numerics.distributions import beyond, quantiles
 from evaltool.numerics.inference import InferenceRule, infer
 from evaltool.numerics.posterior import exceeded_with
-from evaltool.payment.arithmetic import stated_context
+from evaltool.payment.arithmetic import round_places, stated_context
 from evaltool.payment.combination import combine, settle
+from evaltool.payment.haircut import Cut, full_cut
 from evaltool.payment.request import DecisionRequest
 from evaltool.payment.rules import Selection, apply_rules
 from evaltool.pipeline.chance_tables import BLOCK, Draw, paid_along
@@ -99,22 +100,40 @@ class Contract:
                 (o.result.absent for o in apply_rules(self.request(estimates), Selection()) if o.result.absent), None
             )
 
-    def pay(self, estimates: Mapping[str, float]) -> Draw:
-        """What the contract pays on these estimates."""
+    def pay(self, estimates: Mapping[str, float], cut: Cut | None = None) -> Draw:
+        """What the contract pays on these estimates, less what is withheld because baselines disagree."""
         with stated_context():
-            settled = settle(
-                self.plan, combine(apply_rules(self.request(estimates), Selection()), self.plan.payment.combine)
-            )
+            entitled = combine(apply_rules(self.request(estimates), Selection()), self.plan.payment.combine)
+            settled = settle(self.plan, entitled, cut)
         return Draw(triggered=settled.triggered, amount=settled.amount, full=settled.state == "PAY_FULL")
 
     def draws(self, centres: Mapping[str, float], spreads: Mapping[str, float]) -> tuple[Draw, ...]:
-        """What is paid at every quantile of estimates that fall N(centre, spread²), all moving together."""
+        """What is paid at every quantile of estimates that fall N(centre, spread²), all moving together.
 
-        def pay(place: int) -> Draw:
-            return self.pay({name: centre + spreads[name] * QUANTILES[place] for name, centre in centres.items()})
-
+        With a haircut every quantile stands twice: uncut and cut, each as probable as the plan believes.
+        """
         narrow = any(rule.basis == "equivalence" for rule in self.plan.payment.rule)
-        return paid_along(QUANTILES, pay, block=1 if narrow else BLOCK)
+
+        def along(cut: Cut | None) -> tuple[Draw, ...]:
+            def pay(place: int) -> Draw:
+                found = {name: centre + spreads[name] * QUANTILES[place] for name, centre in centres.items()}
+                return self.pay(found, cut)
+
+            return paid_along(QUANTILES, pay, block=1 if narrow else BLOCK)
+
+        agreed, chance = self.plan.payment.haircut, self.cut_probability
+        if agreed is None or chance is None:
+            return along(None)
+        weighted = ((None, 1 - chance), (full_cut(agreed), chance))
+        return tuple(replace(draw, weight=weight) for cut, weight in weighted if weight for draw in along(cut))
+
+    @property
+    def cut_probability(self) -> Decimal | None:
+        """Probability that the farthest baseline is too far: |N(0, apart²)| > over; None without such a belief."""
+        agreed = self.plan.payment.haircut
+        if agreed is None or agreed.apart is None:
+            return None
+        return round_places(decimal_of(2.0 * beyond(float(agreed.over / agreed.apart))), 4, "half_even")
 
     @property
     def maximum(self) -> Decimal | None:

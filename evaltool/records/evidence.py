@@ -9,6 +9,8 @@ from evaltool.records.base import Exact, Record, Slug, Text
 
 PRIMARY = "primary"
 """Specification of the headline estimate."""
+REPLACED = "replaced.primary"
+"""Specification under which an agreed estimate is kept when a fallback's figure takes its place."""
 FEASIBLE = "feasible."
 """Prefix of the specifications of other methods that could be applied to the same data."""
 ALL = "all"

@@ -213,3 +213,7 @@ class Chances(Record):
     """None where an outcome that is paid on has no normal prior."""
     paid_without_effect: Exact | None = None
     """Over the prior: probability that something is triggered while the headline's effect is zero or worse."""
+    cut: Exact | None = None
+    """Probability that part of the amount is withheld because baselines disagree; None without a haircut."""
+    cut_share: Exact | None = None
+    """The share then withheld."""

@@ -48,6 +48,7 @@ def found() -> SyntheticControl:
 def test_the_effect_is_the_mean_over_treated_unit_periods(found: SyntheticControl) -> None:
     """A and C are treated for four years, B for six."""
     each = {town: alone(town) for town in "ABC"}
+    assert "several_effect_rank" in found.estimate.notes
     by_hand = (4 * each["A"].att + 6 * each["B"].att + 4 * each["C"].att) / 14
     assert found.att == pytest.approx(by_hand, abs=1e-12)
     rows = {row["unit"]: row for row in found.estimate.certificate["treated_units"]}  # type: ignore[union-attr,index,call-overload,misc]
@@ -118,11 +119,13 @@ def test_the_replaying_solver_says_how_far_from_the_optimum_it_stopped() -> None
     assert replay.att == pytest.approx(exact.att, abs=0.5)
     assert float(replay.estimate.conventions["relative_duality_gap"] or 0.0) > 1e-12
     assert "weights_not_optimal" in replay.estimate.notes
+    assert "several_effect_rank" not in exact.estimate.notes, "one treated unit"
     assert "weights_not_optimal" not in exact.estimate.notes
 
 
 REFUSED: list[tuple[object, object, dict[str, object], str]] = [
     (["A", "B", "C"], STARTS, {"inference": "conformal"}, "RUN_ONE_TREATED_UNIT"),
+    (["A", "B", "C"], STARTS, {"inference": "prediction"}, "RUN_ONE_TREATED_UNIT"),
     (["A", "B", "Q"], STARTS, {}, "USAGE_BAD_ARGUMENT"),
     (["A", "B"], {"A": 2010}, {}, "USAGE_BAD_ARGUMENT"),
     ([], 2010, {}, "USAGE_BAD_ARGUMENT"),

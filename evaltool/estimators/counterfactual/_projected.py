@@ -16,12 +16,14 @@ from evaltool.estimators._inference import (
     statistic_of,
 )
 from evaltool.estimators.counterfactual._assembly import Said, zero_denominator
+from evaltool.estimators.counterfactual._breaks import break_said
 from evaltool.estimators.counterfactual._series import Series
 from evaltool.numerics.distributions import beyond, binomial_share, normal_quantile
 from evaltool.numerics.inference import Floats
 from evaltool.numerics.segmented import ljung_box
 from evaltool.numerics.simplex_control import mean_of
 from evaltool.numerics.state_space import Forecast, ljung_box_lags
+from evaltool.numerics.unknown_break import Course
 from evaltool.records.base import Json
 from evaltool.records.estimate import Counts, Element, Estimate, Relative, SeriesPoint
 from evaltool.records.plugins import EstimationRequest
@@ -34,12 +36,16 @@ MISSED = 0.05
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
-    """A forecast with the one-step errors of the fit (standardised, the first few left out) and its figures."""
+    """A forecast with the one-step errors of the fit (standardised, the first few left out) and its figures.
+
+    ``course`` makes the series in which a break is looked for.
+    """
 
     forecast: Forecast
     errors: Floats
     parameters: int
     said: Said
+    course: Callable[[], Course]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +91,7 @@ def estimate_projected(request: EstimationRequest, asked: Projected, project: Pr
     interval, p_value = interval_and_p(att, se if known else None, rule)
     held = _held_out(asked, history, project, float(request.inference.level))
     observed = mean_of(later)
+    broken, noted = break_said(series, found.course())
     return Estimate(
         key=request.key,
         method=asked.name,
@@ -116,9 +123,10 @@ def estimate_projected(request: EstimationRequest, asked: Projected, project: Pr
             "ljung_box_p": p,
             **found.said,
             **held,
+            **broken,
         },
         certificate=_evidence(found),
-        notes=("holdout_missed",) if held.get("holdout_missed") else (),
+        notes=(*(("holdout_missed",) if held.get("holdout_missed") else ()), *noted),
     )
 
 

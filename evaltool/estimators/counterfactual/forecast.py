@@ -14,7 +14,8 @@ Equation as implemented
 Uncertainty
     The joint covariance of the forecasts gives the standard error of their mean, normal. Estimated parameters, and the
     order found, are taken as known: the intervals are too narrow, most of all after a search. The last periods before
-    the start are held out, and how many of them the intervals hold is stated.
+    the start are held out, and how many of them the intervals hold is stated. The largest step before the start has a
+    p-value beside it.
 
 Assumptions
     The series would have gone on as before; nothing else happened to it from the start on.
@@ -48,6 +49,7 @@ from evaltool.estimators.counterfactual._series import SeriesNeeds, series_of
 from evaltool.estimators.counterfactual._state_space import errors_of, fitted, row_of, state_space
 from evaltool.numerics.inference import Floats
 from evaltool.numerics.state_space import Forecast, forecast
+from evaltool.numerics.unknown_break import one_step_course
 from evaltool.records.base import Record, Text
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
@@ -165,7 +167,8 @@ def project(options: ForecastOptions, task: Task) -> Projection:
     """Fit before the start and carry forward. Raises RunError (RUN_NOT_CONVERGED)."""
     scale = float(np.std(task.y)) or 1.0
     model, result, (trend, shape), left_out = found_model(options, task.y / scale)
-    found = forecast(state_space(model, result), np.tile(row_of(model), (task.steps, 1)))
+    space, row = state_space(model, result), row_of(model)
+    found = forecast(space, np.tile(row, (task.steps, 1)))
     used = shape[1] + (options.season or 0) * int(options.seasonal_order[1])
     return Projection(
         forecast=Forecast(found.mean * scale, found.covariance * scale**2),
@@ -183,6 +186,7 @@ def project(options: ForecastOptions, task: Task) -> Projection:
             "candidates_not_converged": left_out,
             "converged": True,
         },
+        course=lambda: one_step_course(space, np.tile(row, (task.y.shape[0], 1)), task.y / scale),
     )
 
 

@@ -15,7 +15,7 @@ Uncertainty
     Delta method. ``errors``: HAC (Bartlett, ⌊4(T/100)^(2/9)⌋ lags unless stated; stacked series are added by period),
     GLSAR(1) for Gaussian outcomes, or the model's own. t with n − k degrees of freedom for Gaussian and quasi-Poisson,
     else normal. Ljung–Box on the residuals is printed; errors that need independence are refused when it rejects at 5
-    %.
+    %. The largest break before the start, of level and slope (or level alone), has a p-value beside it.
 
 Assumptions
     The course before would have gone on; nothing else happened at the start; the start was not chosen for a peak. With
@@ -45,6 +45,7 @@ from pydantic import Field, model_validator
 
 from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators._inference import inference_rule, interval_and_p, sides_convention, statistic_of
+from evaltool.estimators.counterfactual._breaks import break_said, regression_course
 from evaltool.estimators.counterfactual._series import Series, SeriesNeeds, series_of
 from evaltool.numerics.inference import Floats
 from evaltool.numerics.matching_effect import delta_se
@@ -212,6 +213,8 @@ def estimate(request: EstimationRequest) -> Estimate:
     rule = inference_rule(request, df=df)
     interval, p_value = interval_and_p(effect.att, effect.se, rule)
     observed = mean_of(model.y[model.late])
+    base = model.x[:size, : 2 + 2 * options.harmonics]
+    broken, noted = break_said(series, regression_course(series, base, fit, options.family, slope=options.slope))
     return Estimate(
         key=request.key,
         method=NAME,
@@ -231,9 +234,15 @@ def estimate(request: EstimationRequest) -> Estimate:
         baseline=float(series.y[series.time < 0.0][-1]),
         relative=_relative(request, series, effect, df),
         series=_points(series, model, fit),
-        conventions={**_said(request, options, model, fit), "ljung_box": q, "ljung_box_lags": lags, "ljung_box_p": p},
+        conventions={
+            **_said(request, options, model, fit),
+            "ljung_box": q,
+            "ljung_box_lags": lags,
+            "ljung_box_p": p,
+            **broken,
+        },
         certificate={"coefficients": [float(b) for b in fit.coefficients]},
-        notes=("autocorrelated_residuals",) if p < SIGNIFICANT else (),
+        notes=(*(("autocorrelated_residuals",) if p < SIGNIFICANT else ()), *noted),
     )
 
 

@@ -16,7 +16,7 @@ Equation as implemented
 Uncertainty
     The joint covariance of the forecasts gives the standard error of their mean, normal. Estimated variances are taken
     as known: with short histories the intervals are too narrow. The last periods before the start are held out, and how
-    many of them the intervals hold is stated.
+    many of them the intervals hold is stated. The largest step before the start has a p-value beside it.
 
 Assumptions
     The series would have gone on as the model says; regressors are known after the start and not affected by it.
@@ -50,6 +50,7 @@ from evaltool.estimators.counterfactual._series import Series, SeriesNeeds, seri
 from evaltool.estimators.counterfactual._state_space import errors_of, fitted, row_of, state_space
 from evaltool.numerics.inference import Floats
 from evaltool.numerics.state_space import Forecast, forecast
+from evaltool.numerics.unknown_break import one_step_course
 from evaltool.records.base import Record, Text
 from evaltool.records.estimate import Estimate, SecondOpinion
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
@@ -147,11 +148,11 @@ def project(options: StructuralOptions, task: Task) -> Projection:
     x = None if task.x is None else (task.x - task.x[:size].mean(axis=0)) / _spread(task.x[:size])
     model = model_of(options, task.y / scale, None if x is None else x[:size])
     result = fitted(model, np.full(model.k_params, 0.1))
-    row = row_of(model)
-    designs = np.tile(row, (task.steps, 1))
+    row, space = row_of(model), state_space(model, result)
+    designs = np.tile(row, (size + task.steps, 1))
     if x is not None:
-        designs[:, row.shape[0] - x.shape[1] :] = x[size : size + task.steps]
-    found = forecast(state_space(model, result), designs)
+        designs[:, row.shape[0] - x.shape[1] :] = x[: size + task.steps]
+    found = forecast(space, designs[size:])
     found = Forecast(found.mean * scale, found.covariance * scale**2)
     names = [name.removeprefix("sigma2.") for name in model.param_names]
     variances = {
@@ -166,6 +167,7 @@ def project(options: StructuralOptions, task: Task) -> Projection:
             "converged": True,
             **variances,
         },
+        course=lambda: one_step_course(space, designs[:size], task.y / scale),
     )
 
 

@@ -130,6 +130,19 @@ def haircut_without_baseline(reading: Reading) -> Iterable[Finding]:
         yield warning("LINT_HAIRCUT_SAME_METHOD", "payment.haircut.among", sentence, fix)
 
 
+def haircut_not_simulated(reading: Reading) -> Iterable[Finding]:
+    """LINT_HAIRCUT_NOT_SIMULATED: a prior is stated, and what the haircut takes cannot be foreseen."""
+    agreed = reading.plan.payment.haircut
+    if agreed is None or agreed.apart is not None or not reading.plan.prior:
+        return
+    sentence = (
+        "[[prior]] is stated, and [payment.haircut] does not say how far apart baselines may be: evaltool simulate and "
+        "the report give no probability of the payments."
+    )
+    fix = "State apart under [payment.haircut]: the standard deviation believed of the difference to the farthest."
+    yield warning("LINT_HAIRCUT_NOT_SIMULATED", "payment.haircut", sentence, fix)
+
+
 def shock_without_clause(reading: Reading) -> Iterable[Finding]:
     """LINT_SHOCK_WITHOUT_CLAUSE: an event is registered, and nothing says what then applies."""
     for number, shock in enumerate(reading.plan.payment.shock):

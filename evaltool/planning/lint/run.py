@@ -49,6 +49,7 @@ RULES: tuple[Rule, ...] = (
     money.clawback_unstated,
     money.interim_without_true_up,
     money.haircut_without_baseline,
+    money.haircut_not_simulated,
     money.shock_without_clause,
     money.gain_source,
     money.gains_without_paying,

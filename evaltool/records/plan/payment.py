@@ -124,6 +124,9 @@ class Haircut(Record):
     """Ids of the ``[[sensitivity]]`` that are compared with the figure decided on."""
     absent: Literal["cut", "ignore"] = "cut"
     """What one that could not be computed does."""
+    apart: Annotated[Agreed, Field(gt=0)] | None = None
+    """Standard deviation, as believed beforehand, of the difference to the farthest baseline; for what is said before
+    data, and for nothing else."""
 
 
 class Payment(Record):

@@ -49,6 +49,9 @@ def _beforehand(telling: Telling, chances: Chances) -> list[Block]:
     every = (*chances.scenarios, *(() if chances.prior is None else (chances.prior,)))
     sentences = [telling.tell("text.chances_before", {"draws": telling.number(chances.draws)})]
     sentences += [_assumption(telling, assumed) for assumed in chances.assumptions]
+    if chances.cut is not None and chances.cut_share is not None:
+        cut = {"share": telling.percent(chances.cut_share), "probability": telling.percent(chances.cut)}
+        sentences.append(telling.tell("text.chances_cut", cut))
     zero = next((one for one in every if one.name == "zero"), None)
     if zero is not None:
         sentences.append(telling.tell("text.chances_zero", {"share": telling.percent(1 - zero.nothing)}))
