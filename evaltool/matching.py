@@ -1,7 +1,8 @@
 """Matching without a plan: ``evaltool.matching.nearest(frame, treatment="…", covariates=[…], unit="…")``.
 
-One row per unit in any frame with the Arrow interface (pandas, polars, pyarrow). No outcome column is named or read;
-``evaltool.weighted.difference`` adds it once the design stands. Errors come from ``evaltool.errors``.
+One row per unit in any frame with the Arrow interface (pandas, polars, pyarrow); ``wide`` makes that of a long panel.
+No design names or reads an outcome column; ``evaltool.weighted.difference`` adds it once the design stands. Errors come
+from ``evaltool.errors``.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Literal
 from evaltool.direct.call import Frame, listed, only
 from evaltool.direct.designed import Wanted, designed, exactly, unlike
 from evaltool.direct.matched import MatchedDesign
+from evaltool.direct.wide import wide
 from evaltool.errors import Fault
 from evaltool.records.plan.analysis import Option
 
+__all__ = ["coarsened_exact", "exact", "full", "nearest", "optimal", "subclass", "wide"]
 Number = float | Decimal
 DISTANCES = ("logit", "probit", "mahalanobis", "robust_mahalanobis", "scaled_euclidean")
 
