@@ -150,13 +150,18 @@ def full(  # noqa: PLR0913 - the direct road: column names and options as keywor
     caliper: Number | None = None,
     caliper_sd: Literal["overall", "mean_of_groups", "pooled"] = "overall",
     calipers: Mapping[str, Number] | None = None,
+    min_controls: int = 1,
+    max_controls: int | None = None,
+    max_treated: int | None = None,
     tie_order: str | None = None,
     exact: Sequence[str] = (),
     unmatched_treated: Literal["rename", "refuse"] = "rename",
 ) -> MatchedDesign:
     """Everybody in sets of one with one or more, at the least total distance (``matching.full``): unique and certified.
 
-    Arguments as in ``nearest``; ``tie_order`` decides between optima. Raises UsageError, DataError, RunError.
+    Arguments as in ``nearest``; ``tie_order`` decides between optima. A set has ``min_controls`` to ``max_controls``
+    comparison units with one treated unit, or up to ``max_treated`` treated units with one comparison unit. Raises
+    UsageError, DataError, RunError.
     """
     name = "matching.full"
     faults: list[Fault] = [
@@ -171,6 +176,9 @@ def full(  # noqa: PLR0913 - the direct road: column names and options as keywor
         "estimand": estimand,
         "distance": distance,
         "match_on": columns["match_on"] or None,
+        "min_controls": None if min_controls == 1 else min_controls,
+        "max_controls": max_controls,
+        "max_treated": max_treated,
         "caliper": exactly(caliper),
         "calipers": dict(widths),
         "tie_order": ordering[0] if ordering else None,
