@@ -1,7 +1,8 @@
 """Matching without a plan: ``evaltool.matching.nearest(frame, treatment="…", covariates=[…], unit="…")``.
 
-One row per unit in any frame with the Arrow interface (pandas, polars, pyarrow). No outcome column is named or read;
-``evaltool.weighted.difference`` adds it once the design stands. Errors come from ``evaltool.errors``.
+One row per unit in any frame with the Arrow interface (pandas, polars, pyarrow); ``wide`` makes that of a long panel.
+No design names or reads an outcome column; ``evaltool.weighted.difference`` adds it once the design stands. Errors come
+from ``evaltool.errors``.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Literal
 from evaltool.direct.call import Frame, listed, only
 from evaltool.direct.designed import Wanted, designed, exactly, unlike
 from evaltool.direct.matched import MatchedDesign
+from evaltool.direct.wide import wide
 from evaltool.errors import Fault
 from evaltool.records.plan.analysis import Option
 
+__all__ = ["coarsened_exact", "exact", "full", "nearest", "optimal", "subclass", "wide"]
 Number = float | Decimal
 DISTANCES = ("logit", "probit", "mahalanobis", "robust_mahalanobis", "scaled_euclidean")
 
@@ -147,13 +150,18 @@ def full(  # noqa: PLR0913 - the direct road: column names and options as keywor
     caliper: Number | None = None,
     caliper_sd: Literal["overall", "mean_of_groups", "pooled"] = "overall",
     calipers: Mapping[str, Number] | None = None,
+    min_controls: int = 1,
+    max_controls: int | None = None,
+    max_treated: int | None = None,
     tie_order: str | None = None,
     exact: Sequence[str] = (),
     unmatched_treated: Literal["rename", "refuse"] = "rename",
 ) -> MatchedDesign:
     """Everybody in sets of one with one or more, at the least total distance (``matching.full``): unique and certified.
 
-    Arguments as in ``nearest``; ``tie_order`` decides between optima. Raises UsageError, DataError, RunError.
+    Arguments as in ``nearest``; ``tie_order`` decides between optima. A set has ``min_controls`` to ``max_controls``
+    comparison units with one treated unit, or up to ``max_treated`` treated units with one comparison unit. Raises
+    UsageError, DataError, RunError.
     """
     name = "matching.full"
     faults: list[Fault] = [
@@ -168,6 +176,9 @@ def full(  # noqa: PLR0913 - the direct road: column names and options as keywor
         "estimand": estimand,
         "distance": distance,
         "match_on": columns["match_on"] or None,
+        "min_controls": None if min_controls == 1 else min_controls,
+        "max_controls": max_controls,
+        "max_treated": max_treated,
         "caliper": exactly(caliper),
         "calipers": dict(widths),
         "tie_order": ordering[0] if ordering else None,

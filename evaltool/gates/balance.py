@@ -176,7 +176,7 @@ def name_of(plan: EvaluationPlan, row: BalanceRow) -> Words:
     """What readers call a row: the score, or the column as the plan labels it, else its own name."""
     if row.kind == "score":
         return SCORE
-    column = next((column for column in plan.data.column if column.name == row.covariate), None)
+    column = next((column for column in plan.data.read if column.name == row.covariate), None)
     label = Words() if column is None else column.label
     return Words(**{lang: label.in_language(lang) or row.covariate for lang in ("da", "en")})
 

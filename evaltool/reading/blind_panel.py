@@ -16,6 +16,7 @@ from evaltool.reading.panel_build import build_panel
 from evaltool.reading.panel_file import read_table
 from evaltool.reading.spec import PanelSpec, spec_of
 from evaltool.reading.table import RawTable
+from evaltool.reading.wide import widened
 from evaltool.records.panel import Panel
 from evaltool.records.plan.data import Column
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
@@ -31,7 +32,7 @@ def read_blind_panel(plan: EvaluationPlan, data_file: Path | None = None) -> Pan
     """
     if plan.data.source == "none":
         return None
-    table, spec = read_table(plan, data_file), spec_of(plan)
+    table, spec = widened(read_table(plan, data_file), spec_of(plan), blind=True)
     silent = replace(spec, columns=tuple(c for c in spec.columns if c.role not in MEASURED), outcomes=())
     panel = build_panel(table, silent)
     if "unit" not in panel.frame:

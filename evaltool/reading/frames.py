@@ -14,8 +14,9 @@ from evaltool.reading.data_faults import DataFaults
 from evaltool.reading.panel_build import build_panel
 from evaltool.reading.spec import PanelSpec
 from evaltool.reading.table import Raw, RawTable, plain_column
+from evaltool.reading.wide import widened
 from evaltool.records.panel import Panel
-from evaltool.records.plan.data import Column, Kind, Role
+from evaltool.records.plan.data import Column, Kind, Role, Wide
 
 FRAME = "frame"
 
@@ -51,6 +52,8 @@ class FrameRoles:
     """Rule for missing outcomes and covariates."""
     alone: bool = False
     """Whether the frame may hold the treated alone."""
+    wide: Wide | None = None
+    """How a long panel is read as one row per unit."""
 
 
 def panel_from_frame(frame: pd.DataFrame | ArrowFrame, roles: FrameRoles) -> Panel:
@@ -68,8 +71,9 @@ def panel_from_frame(frame: pd.DataFrame | ArrowFrame, roles: FrameRoles) -> Pan
         source=FRAME,
         balance=roles.balance,
         needs_comparison=not roles.alone and (roles.first_treated is not None or roles.treated is not None),
+        wide=roles.wide,
     )
-    return build_panel(table, spec)
+    return build_panel(*widened(table, spec))
 
 
 def _wanted(roles: FrameRoles) -> list[tuple[str, Role]]:

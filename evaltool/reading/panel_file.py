@@ -12,6 +12,7 @@ from evaltool.reading.panel_build import build_panel
 from evaltool.reading.parquet_file import read_parquet
 from evaltool.reading.spec import spec_of
 from evaltool.reading.table import RawTable
+from evaltool.reading.wide import widened
 from evaltool.records.panel import Panel
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
 
@@ -23,7 +24,7 @@ def read_panel(plan: EvaluationPlan, data_file: Path | None = None) -> Panel | N
     """
     if plan.data.source == "none":
         return None
-    return build_panel(read_table(plan, data_file), spec_of(plan))
+    return build_panel(*widened(read_table(plan, data_file), spec_of(plan)))
 
 
 def read_table(plan: EvaluationPlan, data_file: Path | None = None) -> RawTable:

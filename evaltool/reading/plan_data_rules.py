@@ -209,9 +209,51 @@ def _column(column: Column, key: str) -> Iterable[Fault]:
         )
 
 
+def _of_file(plan: EvaluationPlan, role: Role) -> Column | None:
+    """The first column of the file with the role, or None."""
+    return next((column for column in plan.data.column if column.role == role), None)
+
+
+def _wide(plan: EvaluationPlan) -> Iterable[Fault]:
+    """One row per unit can be made of the columns, and nothing that is stated has no effect."""
+    data, wide = plan.data, plan.data.wide
+    if wide is None:
+        return
+    needed: tuple[Role, ...] = ("unit", "time", "first_treated")
+    for role in needed:
+        if _of_file(plan, role) is None:
+            cause, fix = f"A long panel needs a column with the role '{role}'.", "Declare it under [[data.column]]."
+            yield _bad_wide(cause, fix, "data.wide")
+    if _of_file(plan, "treated") is not None:
+        cause = "Who is treated follows from first_treated, and a column with the role 'treated' is declared as well."
+        yield _bad_wide(cause, "Give it the role 'ignore'.", "data.wide")
+    if data.balance != "refuse":
+        cause = "balance has no effect on one row per unit: a cell that is not there is a missing value."
+        yield _bad_wide(cause, "Leave balance out, and state missing for the columns.", "data.balance")
+    time = _of_file(plan, "time")
+    if time is not None and time.type != ("date" if isinstance(wide.baseline, date) else "integer"):
+        cause = f"Periods are not written like the time '{time.name}', which is of type '{time.type}'."
+        yield _bad_wide(cause, "Write whole numbers, or dates such as 2024-01-01.", "data.wide.baseline")
+    names = [column.name for column in data.read]
+    for name in sorted({name for name in names if names.count(name) > 1} - _twice(plan)):
+        cause = f"Both a column of the file and an outcome before the start would be called '{name}'."
+        yield _bad_wide(cause, "Rename the column of the file.", "data.wide.before")
+
+
+def _twice(plan: EvaluationPlan) -> set[str]:
+    """Names that the file's own columns share."""
+    names = [column.name for column in plan.data.column]
+    return {name for name in names if names.count(name) > 1}
+
+
+def _bad_wide(cause: str, fix: str, key: str) -> Fault:
+    """A long panel that cannot be read as one row per unit."""
+    return Fault(code="PLAN_WIDE", cause=cause, fix=fix, place=Place(key=key))
+
+
 def _time_types(plan: EvaluationPlan) -> Iterable[Fault]:
     """The start is told in the same type as the time, and needs a time."""
-    time, start = plan.column("time"), plan.column("first_treated")
+    time, start = (_of_file(plan, role) for role in ("time", "first_treated"))
     if start is None:
         return
     number = plan.data.column.index(start)
@@ -294,6 +336,7 @@ DATA_RULES: tuple[tuple[AbstractSet[str], Callable[[EvaluationPlan], Iterable[Fa
     ({"data"}, _text_format),
     ({"data"}, _columns),
     ({"data"}, _time_types),
+    ({"data"}, _wide),
     ({"data", "outcome"}, _column_outcomes),
     ({"data", "inference"}, _cluster),
 )

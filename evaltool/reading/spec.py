@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from evaltool.records.plan.data import Column, Data, Role
+from evaltool.records.plan.data import Column, Data, Role, Wide
 from evaltool.records.plan.evaluation_plan import EvaluationPlan
 
 NOBODY_ELSE = frozenset({"history.series", "history.rate"})
@@ -34,6 +34,8 @@ class PanelSpec:
     needs_comparison: bool = False
     """Whether somebody must be treated and somebody must not be."""
     signs: Signs = Signs()
+    wide: Wide | None = None
+    """How a long panel is to be read as one row per unit."""
 
     def column(self, role: Role) -> Column | None:
         """The first column with the role, or None."""
@@ -56,4 +58,5 @@ def spec_of(plan: EvaluationPlan) -> PanelSpec:
         balance=plan.data.balance,
         needs_comparison=plan.estimand.target != "NONE" and plan.design.method not in NOBODY_ELSE,
         signs=signs_of(plan.data),
+        wide=plan.data.wide,
     )

@@ -161,7 +161,7 @@ class Design:
     ``tie`` (units with the same code could stand in for each other); and ``pairs``: ``treated``, ``comparison``,
     ``distance``, ``set``. Weighting has weights alone (``set`` 0), strata have sets and no pairs. Optimal and
     full matching add ``potential`` to the weights: with the costs they prove that no other pairs are nearer
-    (``numerics.assignment``, ``numerics.edge_cover``).
+    (``numerics.assignment``, ``numerics.edge_cover``, ``numerics.limited_cover``).
     """
 
     summary: DesignSummary

@@ -25,6 +25,7 @@ FACES = (
     "direct/did_designs",
     "direct/own_history",
     "direct/synthetic_did",
+    "direct/wide",
     "payment/pay",
 )
 FACE = {f"evaltool/{name}.py" for name in FACES}

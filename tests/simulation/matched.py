@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -24,14 +26,16 @@ from evaltool.errors import RunError
 from evaltool.estimators.weighted.bias_corrected import PLUGIN as CORRECTED
 from evaltool.estimators.weighted.bias_corrected import BiasCorrectedOptions
 from evaltool.estimators.weighted.difference import PLUGIN, DifferenceOptions
+from evaltool.numerics import weighting_bootstrap
 from evaltool.records.design import Design
 from evaltool.records.panel import Panel
-from evaltool.records.plan.analysis import Estimand
+from evaltool.records.plan.analysis import Estimand, Inference
 
 PEOPLE, EFFECT = 400, 2.0
 USUAL, RARE = 1.0, 2.5
 """How unusual treatment is: less the constant of its log odds."""
 CORRECTION = "weighted.bias_corrected"
+Target = Literal["ATT", "ATE"]
 Wanted = tuple[str, dict[str, object], tuple[str, ...]]
 WITH = ("cluster_set_and_unit", "hc3", "abadie_imbens", "abadie_imbens_2016", CORRECTION)
 MENU: dict[str, Wanted] = {
@@ -45,6 +49,27 @@ MENU: dict[str, Wanted] = {
     "inverse propensity": ("weighting.inverse_propensity", {}, ("m_estimation", "hc3")),
     "entropy balancing": ("weighting.entropy_balancing", {}, ("m_estimation", "hc3")),
 }
+FEWER, DRAWS = 200, 99
+"""People, and draws of a bootstrap, where weights or models are fitted again: fewer, to be done in time."""
+IPW, AIPW = "weighting.inverse_propensity", "weighted.doubly_robust"
+Again = tuple[int | None, bool, Target, str, dict[str, object]]
+AGAIN: dict[tuple[str, str], Again] = {
+    **{
+        (title, f"`{PLUGIN.name}`, {se}"): (groups, False, "ATT", PLUGIN.name, {"se": se})
+        for title, groups in (("people alone, ATT", None), ("40 groups of 5, ATT", 40), ("10 groups of 20, ATT", 10))
+        for se in ("bootstrap", "m_estimation")
+    },
+    **{
+        (f"{'outcome with a square' if bent else 'linear outcome'}, {target}", f"`{AIPW}`, {name}"): (
+            *(None, bent, target, AIPW),
+            {"folds": folds},
+        )
+        for bent in (False, True)
+        for target in ("ATT", "ATE")
+        for name, folds in (("not cross-fitted", None), ("folds = 2", 2), ("folds = 5", 5))
+    },
+}
+"""Data and target, and estimate → groups, whether the outcome has a square, target, estimator, options."""
 
 
 def sample(number: int, effect: float, unusual: float) -> pd.DataFrame:
@@ -108,16 +133,71 @@ def table(samples: int, first: int = 0) -> str:
     return "\n".join(lines)
 
 
+def smaller_sample(number: int, groups: int | None, *, bent: bool) -> pd.DataFrame:
+    """200 people, alone or in groups that share a part of the odds and of the outcome; ``bent`` adds a square."""
+    r = np.random.default_rng([43, number])
+    x = r.normal(size=(FEWER, 2))
+    group = np.arange(FEWER) if groups is None else np.arange(FEWER) // (FEWER // groups)
+    odds, level = np.zeros((2, FEWER)) if groups is None else 0.7 * r.normal(size=(2, groups))[:, group]
+    d = r.random(FEWER) < 1.0 / (1.0 + np.exp(0.5 - 0.5 * x.sum(axis=1) - odds))
+    y = x.sum(axis=1) + level + EFFECT * d + r.normal(size=FEWER) + (0.7 * x[:, 0] ** 2 if bent else 0.0)
+    columns = {"unit": np.arange(FEWER), "treated": d, "weight": 1.0, "cluster": group}
+    return pd.DataFrame({**columns, "x.a": x[:, 0], "x.b": x[:, 1], "y.y": y})
+
+
+def fitted_again(number: int) -> dict[tuple[str, str], bool]:
+    """Whether each interval of ``AGAIN`` holds the effect, in one sample; weights are inverse propensities."""
+    found, plugin = {}, registry.design(IPW)
+    for name, (groups, bent, target, method, options) in AGAIN.items():
+        panel = panel_of(smaller_sample(number, groups, bent=bent))
+        stated = plugin.options.model_validate({"covariates": ("a", "b"), "estimand": target})
+        estimator = registry.estimator(method)
+        asking = asked(
+            estimator.options.model_validate(options),
+            built(plugin, stated, panel),
+            panel,
+            estimand=Estimand(outcome="y", target=target),
+            inference=Inference(cluster="cluster" if groups and options.get("se") == "bootstrap" else None),
+        )
+        interval = estimator.estimate(asking).interval
+        if interval is not None:
+            found[name] = interval.lower <= EFFECT <= interval.upper
+    return found
+
+
+def again_table(samples: Iterable[dict[tuple[str, str], bool]]) -> str:
+    """Coverage where weights or outcome models are fitted again, as Markdown in per cent."""
+    rows = [(*key, holds) for found in samples for key, holds in found.items()]
+    frame = pd.DataFrame(rows, columns=["data", "estimate", "holds"])
+    both = frame.groupby(["data", "estimate"], sort=False)["holds"].agg(["mean", "size"]).reset_index()
+    lines = ["| data, target | estimate | coverage | samples |", "|---|---|---|---|"]
+    lines += [f"| {row.data} | {row.estimate} | {100 * row.mean:.1f} | {row.size} |" for row in both.itertuples()]
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=1000)
-    asked_for = parser.parse_args().samples
-    error = 100 * (0.05 * 0.95 / asked_for) ** 0.5
-    sys.stdout.write(
-        f"Matched and weighted designs, {asked_for} samples and as many without an effect, per cent (simulation error "
-        f"{error:.1f} points at 5 or 95)\n\n{table(asked_for)}\n"
-    )
+    parser.add_argument("--again", type=int, default=300, help="samples in which weights or models are fitted again")
+    stated = parser.parse_args()
+    if stated.samples:
+        sys.stdout.write(
+            f"Matched and weighted designs, {stated.samples} samples and as many without an effect, per cent "
+            f"(simulation error {_error(stated.samples):.1f} points at 5 or 95)\n\n{table(stated.samples)}\n\n"
+        )
+    if stated.again:
+        weighting_bootstrap.DRAWS = DRAWS
+        printed = again_table(map(fitted_again, range(stated.again)))
+        sys.stdout.write(
+            f"Weights or outcome models fitted again, {stated.again} samples of {FEWER} people, {DRAWS} draws, per "
+            f"cent (simulation error {_error(stated.again):.1f} points at 95)\n\n{printed}\n"
+        )
+
+
+def _error(samples: int) -> float:
+    """The simulation error of a share of 5 or 95 per cent, in points."""
+    return float(100.0 * (0.05 * 0.95 / samples) ** 0.5)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import evaltool as ev
 from evaltool import registry
 from evaltool.errors import RunError
 from evaltool.estimators.weighted.difference import PLUGIN, DifferenceOptions
+from evaltool.language.words import Voice
 from evaltool.numerics import weighting_bootstrap
 from evaltool.numerics.weighting_bootstrap import Redraw, redrawn
 from evaltool.numerics.weighting_fit import How, fitted
@@ -70,6 +71,10 @@ def test_clusters_of_the_plan_are_drawn() -> None:
     assert found.counts.clusters == 20
     assert (found.conventions["cluster"], found.conventions["clusters"]) == ("town", 20)
     assert PLUGIN.estimate(asking).counts.clusters is None
+    assert "few_clusters_drawn" not in found.notes
+    fewer = panel_of(frame.assign(cluster=frame["cluster"] % 19))
+    assert "few_clusters_drawn" in PLUGIN.estimate(replace(clustered, panel=fewer)).notes
+    assert all(Voice(lang).says("limit.few_clusters_drawn") for lang in ("da", "en"))
     missing = replace(clustered, panel=panel_of(frame.drop(columns="cluster")))
     with pytest.raises(RunError, match="RUN_NO_CLUSTER_COLUMN"):
         PLUGIN.estimate(missing)

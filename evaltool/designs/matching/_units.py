@@ -47,7 +47,7 @@ def units_of(
             Fault(
                 code="RUN_NEEDS_CROSS_SECTION",
                 cause="Matching needs one row per unit and a column that says who was treated.",
-                fix='Declare a column with role "treated", and give one row per unit.',
+                fix='Declare a column with role "treated" and give one row per unit; a long panel takes [data.wide].',
                 place=Place(key="data.column"),
             )
         )

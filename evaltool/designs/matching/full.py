@@ -11,17 +11,20 @@ Equation as implemented
     smallest set they may be in, the earliest of those. Weights by set as in ``matching.exact``. Every design holds
     integer potentials y ≥ 0, one a unit: y_i + y_j ≤ 10⁹ d·B + 1 for all pairs allowed, with equal sums over units and
     pairs, B the number of units plus one. They prove both objectives (``numerics.edge_cover``) and are checked after
-    every build.
+    every build. With ``min_controls``, ``max_controls`` or ``max_treated`` the sets keep these sizes; then y may be
+    negative, Σ (least·max(y, 0) − most·max(−y, 0)) over units equals the sum over pairs (``numerics.limited_cover``),
+    and among optima the one is taken that has the earliest pair in tie order, then the next.
 
 Uncertainty
     None here; see the estimator.
 
 Assumptions
-    As ``matching.nearest``. The size of a set is not limited: see the effective sample size.
+    As ``matching.nearest``. Unless limited, sets may be large: see the effective sample size.
 
 Refuses when
-    As ``matching.nearest``; and when there are more than 2·10⁹ pairs, or 3·10⁷ that could be part of an optimum
-    (RUN_TOO_LARGE).
+    As ``matching.nearest``; when there are more than 2·10⁹ pairs, or 3·10⁷ that could be part of an optimum, or with
+    limits 10⁷ pairs of copies or 5,000 pairs between optima (RUN_TOO_LARGE); and when no sets of the sizes stated hold
+    everybody (RUN_SET_SIZE).
 
 Source
     Rosenbaum 1991 (JRSS B 53), section 2; Hansen 2004 (JASA 99), section 2; Hansen & Klopfer 2006 (Journal of
@@ -29,7 +32,7 @@ Source
 
 Reference implementation and agreed tolerance
     R MatchIt 4.7.1 with optmatch 0.10.8 on LaLonde, which stops at a tolerance: a total distance no larger. Every set
-    of pairs of small problems: the same sets.
+    of pairs of small problems: the same sets. With limits: every set of pairs of small problems; no other program.
 """
 
 from __future__ import annotations
@@ -54,6 +57,7 @@ from evaltool.designs.weighting._weigh import Covariates
 from evaltool.errors import Fault, Place, RunError
 from evaltool.numerics.distinct import distinct
 from evaltool.numerics.edge_cover import Arcs, Cover, cover
+from evaltool.numerics.limited_cover import Limits, NoCoverError, limited_cover
 from evaltool.numerics.matching import GRID
 from evaltool.numerics.strata import numbered, stratum_weights
 from evaltool.records.base import Exact
@@ -67,6 +71,7 @@ CHUNK = 4 * 10**6
 PAIRS = 2 * 10**9
 ARCS = 3 * 10**7
 """Largest numbers of pairs of a problem, and of pairs that could be part of an optimum."""
+SIZES = ("min_controls", "max_controls", "max_treated")
 
 
 class FullOptions(Covariates):
@@ -84,6 +89,12 @@ class FullOptions(Covariates):
     """Largest difference in single columns, each in the column's own unit."""
     exact: tuple[str, ...] = ()
     """Columns that must be equal within a matched set."""
+    min_controls: int = Field(default=1, ge=1, le=100)
+    """Fewest comparison units with one treated unit; above 1 no set has several treated units."""
+    max_controls: int | None = Field(default=None, ge=1, le=100)
+    """Most comparison units with one treated unit; any number when absent."""
+    max_treated: int | None = Field(default=None, ge=1, le=100)
+    """Most treated units with one comparison unit; any number when absent."""
     tie_order: str | None = None
     """Column that decides between optima (smaller first), every value once; the id when absent."""
     unmatched_treated: Literal["rename", "refuse"] = "rename"
@@ -91,13 +102,26 @@ class FullOptions(Covariates):
 
     @model_validator(mode="after")
     def as_for_the_nearest(self) -> Self:
-        """Refuse what ``matching.nearest`` refuses."""
+        """Refuse what ``matching.nearest`` refuses, and limits that contradict each other."""
         self.as_nearest()
+        if self.max_controls is not None and self.max_controls < self.min_controls:
+            message = "max_controls is below min_controls"
+            raise ValueError(message)
+        if self.min_controls > 1 and (self.max_treated or 1) > 1:
+            message = "with min_controls above 1 no set has several treated units: leave max_treated out"
+            raise ValueError(message)
         return self
 
     def as_nearest(self) -> NearestOptions:
         """The same choices as options of ``matching.nearest``, treated units first whatever the estimand."""
-        return NearestOptions(**{name: getattr(self, name) for name in self.model_fields_set - {"estimand"}})
+        return NearestOptions(**{name: getattr(self, name) for name in self.model_fields_set - {"estimand", *SIZES}})
+
+    def limits(self, n: int) -> Limits | None:
+        """Fewest and most pairs of a treated and of a comparison unit among ``n`` units; None where all may be any."""
+        if self.min_controls == 1 and self.max_controls is None and self.max_treated is None:
+            return None
+        several = 1 if self.min_controls > 1 else self.max_treated or n
+        return Limits((self.min_controls, self.max_controls or n), (1, several))
 
 
 def build(request: DesignRequest) -> Design:
@@ -114,9 +138,10 @@ def build(request: DesignRequest) -> Design:
     sd = caliper_sd(score, units.treated, options.caliper_sd)
     width = None if options.caliper is None else float(options.caliper) * sd
     ground = ground_of(units, score, options, width)
-    made, sets, potential, words = _full(ground)
+    limits = given.limits(len(units.ids))
+    made, sets, potential, words = _full(ground, limits)
     check_matched(units, made, options)
-    kept([*of_pairs(units, made, promised_by(ground, score, options, width)), *_of_sets(units, made, sets)])
+    kept([*of_pairs(units, made, promised_by(ground, score, options, width)), *_of_sets(units, made, sets, limits)])
     comparison = Comparison(
         units=units,
         score=score,
@@ -137,6 +162,7 @@ def build(request: DesignRequest) -> Design:
             "caliper_sd": None if options.caliper is None else options.caliper_sd,
             "calipers": ", ".join(f"{name} {one}" for name, one in options.calipers.items()) or None,
             "exact": ", ".join(options.exact) or None,
+            **({} if limits is None else {name: getattr(given, name) for name in SIZES}),
             "cost_rounding": 1.0 / FINE,
             "score_steps": fitted.steps,
             "weights": "by set, average 1",
@@ -151,13 +177,15 @@ def build(request: DesignRequest) -> Design:
     return finish(NAME, given, comparison, ledger_of(units, _alone(ground, sets)))
 
 
-def _full(ground: Ground) -> tuple[Matches, IntArray, IntArray, Conventions]:
-    """Pairs, (n,) sets and potentials, and what is told of the optimum. Raises RunError (RUN_TOO_LARGE)."""
+def _full(ground: Ground, limits: Limits | None) -> tuple[Matches, IntArray, IntArray, Conventions]:
+    """Pairs, (n,) sets and potentials, what is told of the optimum. Raises RunError (RUN_TOO_LARGE, RUN_SET_SIZE)."""
     rank, n = ground.units.rank, ground.focal.shape[0]
     mine, theirs = (own[np.argsort(rank[own])] for own in (ground.arm(focal=True), ground.arm(focal=False)))
-    arcs = _arcs(ground, mine, theirs)
+    arcs = _arcs(ground, mine, theirs, every=limits is not None)
     try:
-        found = cover(arcs)
+        found = cover(arcs) if limits is None else limited_cover(arcs, limits)
+    except NoCoverError:
+        raise _no_such_sets(mine.shape[0], theirs.shape[0]) from None
     except ValueError as error:
         raise _too_large(str(error)) from None
     one, two = mine[arcs.row[found.chosen]], theirs[arcs.column[found.chosen]]
@@ -181,8 +209,11 @@ def _words(arcs: Arcs, found: Cover) -> Conventions:
     }
 
 
-def _arcs(ground: Ground, mine: IntArray, theirs: IntArray) -> Arcs:
-    """Pairs allowed that could be part of an optimum: no farther apart than both are from their nearest together."""
+def _arcs(ground: Ground, mine: IntArray, theirs: IntArray, *, every: bool) -> Arcs:
+    """Pairs allowed that could be part of an optimum: no farther apart than both are from their nearest together.
+
+    ``every``: all that are allowed, since the nearest may be taken.
+    """
     stratum = ground.units.stratum
     parts: list[tuple[IntArray, IntArray, IntArray]] = []
     groups = [
@@ -195,7 +226,7 @@ def _arcs(ground: Ground, mine: IntArray, theirs: IntArray) -> Arcs:
         message = f"there are more than {PAIRS} pairs"
         raise _too_large(message)
     for rows, columns in groups:
-        parts += _near(ground, (mine, theirs), rows, columns)
+        parts += _near(ground, (mine, theirs), (rows, columns), every=every)
         if sum(part[0].shape[0] for part in parts) > ARCS:
             message = f"more than {ARCS} pairs could be part of an optimum"
             raise _too_large(message)
@@ -206,9 +237,10 @@ def _arcs(ground: Ground, mine: IntArray, theirs: IntArray) -> Arcs:
 
 
 def _near(
-    ground: Ground, arms: tuple[IntArray, IntArray], rows: IntArray, columns: IntArray
+    ground: Ground, arms: tuple[IntArray, IntArray], members: tuple[IntArray, IntArray], *, every: bool
 ) -> list[tuple[IntArray, IntArray, IntArray]]:
     """Arcs of one stratum, in parts: rows, columns and costs. Two passes, so that no table of all pairs is held."""
+    rows, columns = members
     far = np.iinfo(np.int64).max // 4
     step = max(1, CHUNK // columns.shape[0])
     chunks = [rows[k : k + step] for k in range(0, rows.shape[0], step)]
@@ -220,7 +252,7 @@ def _near(
     parts = []
     for chunk, least in zip(chunks, of_row, strict=True):
         cost = _barred(ground, arms[0][chunk], arms[1][columns], far)
-        i, j = np.nonzero((cost < far) & (cost <= least[:, None] + of_column))
+        i, j = np.nonzero((cost < far) & (every | (cost <= least[:, None] + of_column)))
         parts.append((chunk[i], columns[j], cost[i, j]))
     return parts
 
@@ -241,13 +273,17 @@ def _sets(one: IntArray, two: IntArray, n: int) -> IntArray:
     return code
 
 
-def _of_sets(units: Units, made: Matches, sets: IntArray) -> list[str]:
-    """What is broken of: sets have one unit of either group, every pair is in its set, nobody is left needlessly."""
+def _of_sets(units: Units, made: Matches, sets: IntArray, limits: Limits | None) -> list[str]:
+    """What is broken of: sets have one unit of either group and the size agreed, every pair is in its set."""
     broken = []
     size = int(np.max(sets, initial=0)) + 1
     mine, theirs = (np.bincount(sets[own], minlength=size)[1:] for own in (units.treated, ~units.treated))
     if bool(np.any(np.minimum(mine, theirs) != 1)):
         broken.append("a set has several units of both groups, or lacks one of them")
+    if limits is not None and bool(np.any((mine > limits.columns[1]) | (theirs > limits.rows[1]))):
+        broken.append("a set is larger than agreed")
+    if limits is not None and bool(np.any(theirs < limits.rows[0])):
+        broken.append("a set is smaller than agreed")
     if bool(np.any(sets[made.first] != sets[made.second])):
         broken.append("a pair lies in two sets")
     if made.first.shape[0] + size - 1 != int(np.sum(sets > 0)):
@@ -276,6 +312,18 @@ def _pairs(units: Units, made: Matches, sets: IntArray) -> pd.DataFrame:
             "set": sets[made.first],
         }
     ).sort_values(["set", "treated", "comparison"], ignore_index=True)
+
+
+def _no_such_sets(treated: int, comparison: int) -> RunError:
+    """The refusal of sizes in which not everybody finds a place."""
+    return RunError(
+        Fault(
+            code="RUN_SET_SIZE",
+            cause=f"The {treated} treated and {comparison} comparison units cannot all be in sets of the sizes stated.",
+            fix="Raise max_controls or max_treated, lower min_controls, widen calipers, or use matching.nearest.",
+            place=Place(key="design.options.max_controls"),
+        )
+    )
 
 
 def _too_large(why: str) -> RunError:

@@ -14,8 +14,9 @@ Uncertainty
     ``cluster_set``: HC1 with scores summed within matched sets, (n − 1)/(n − k) · G/(G − 1), t with G − 1 degrees of
     freedom. ``hc3`` and ``hc1``: by unit, t with n − k. ``bootstrap``: of matched sets; for weights of units, or of the
     clusters under ``inference.cluster``, the weights fitted again in each of 999 draws (refused when they do not exist
-    in more than one of twenty). ``auto`` takes ``cluster_set`` where every unit is in one set
-    and ``hc3`` otherwise. All treat the matching as given. Relative effect: delta method on the same covariance.
+    in more than one of twenty; with fewer than 20 clusters a note says that the interval is too narrow). ``auto`` takes
+    ``cluster_set`` where every unit is in one set and ``hc3`` otherwise. All treat the matching as given. Relative
+    effect: delta method on the same covariance.
     Tie order: the smallest and largest effect over every order of tied units stand beside the effect: exact for the
     difference in means; for an adjusted effect all orders are tried when there are at most 4096, else it is searched
     (``tie_range = "searched"``: the true range may be wider). Standard errors are those of the order used.
@@ -58,6 +59,8 @@ from evaltool.records.estimate import Counts, Estimate, SecondOpinion
 from evaltool.records.plugins import Capabilities, EstimationRequest, EstimatorPlugin
 
 NAME = "weighted.difference"
+ENOUGH = 20
+"""Clusters drawn again below which the interval is said to be too narrow: it was with 10, not with 40."""
 StandardError = Literal[
     "auto",
     "cluster_set",
@@ -124,8 +127,14 @@ def estimate(request: EstimationRequest) -> Estimate:
         relative=relative_of(request, units, effect, rule),
         conventions={**_conventions(request, options, units, effect), **tie_conventions(ties)},
         certificate={"tie_range": {"lower": ties.lower, "upper": ties.upper, "how": ties.how, "orders": ties.orders}},
-        notes=notes_of(facts, ties),
+        notes=(*notes_of(facts, ties), *_few_drawn(units, effect)),
     )
+
+
+def _few_drawn(units: MatchedUnits, effect: Effect) -> tuple[str, ...]:
+    """A note where so few clusters are drawn that the interval is too narrow."""
+    drawn = units.redraw is not None and effect.clusters is not None and effect.clusters < ENOUGH
+    return ("few_clusters_drawn",) if drawn else ()
 
 
 def tie_range(units: MatchedUnits) -> TieRange:

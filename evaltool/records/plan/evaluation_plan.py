@@ -102,11 +102,11 @@ class EvaluationPlan(Record):
         return seal_of(stated(self))
 
     def columns(self, role: Role) -> tuple[Column, ...]:
-        """The declared columns with ``role``, in the plan's order."""
-        return tuple(column for column in self.data.column if column.role == role)
+        """The columns with ``role`` as designs and estimators see them, in the plan's order."""
+        return tuple(column for column in self.data.read if column.role == role)
 
     def column(self, role: Role) -> Column | None:
-        """The first declared column with ``role``, or None."""
+        """The first of the columns with ``role``, or None."""
         found = self.columns(role)
         return found[0] if found else None
 

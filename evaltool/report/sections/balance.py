@@ -53,7 +53,7 @@ def covariate_name(telling: Telling, row: BalanceRow) -> str:
     """The covariate as the plan labels it for readers."""
     if row.kind == "score":
         return telling.say("label.propensity_score")
-    labels = {column.name: column.label.in_language(telling.lang) for column in telling.run.plan.data.column}
+    labels = {column.name: column.label.in_language(telling.lang) for column in telling.run.plan.data.read}
     if row.covariate in labels:
         return labels[row.covariate] or row.covariate
     names = row.covariate.split(TIMES)
