@@ -22,6 +22,8 @@ from evaltool.records.panel import IntArray
 from evaltool.records.plan.data import Column, Kind
 
 EPOCH = date(1970, 1, 1)
+LARGEST = 1e100
+"""A number beyond this is refused: its square could not be added up."""
 TRUE, FALSE = ("true", "1", "ja", "yes", "sand"), ("false", "0", "nej", "no", "falsk")
 Numbers = np.ndarray[tuple[int, ...], np.dtype[np.int64]] | np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Objects = np.ndarray[tuple[int, ...], np.dtype[np.object_]]
@@ -108,11 +110,17 @@ def convert_present(raw: Raw, missing: BoolArray, column: Column, *, signs: Sign
         "DATA_NOT_FINITE",
         not_finite,
         column.name,
-        lambda row: (f"'{text_at(raw, row)}' is not a finite number.", "Correct the value, or declare a missing code."),
+        lambda row: (f"'{text_at(raw, row)}' is {_not_usable(raw, row)}.", "Correct it, or declare a missing code."),
     )
     values = Values(column.type, data, missing, wrong | not_finite)
     _check_range(values, raw, column, faults)
     return values
+
+
+def _not_usable(raw: Raw, row: int) -> str:
+    """Why a number cannot be computed with."""
+    huge = re.fullmatch(r"[+-]?[0-9.,]*[0-9](e[+-]?[0-9]+)?", text_at(raw, row), re.IGNORECASE)
+    return f"larger than {LARGEST:g} in size" if huge else "not a finite number"
 
 
 def _words(kind: Kind, signs: Signs) -> tuple[str, str, str]:
@@ -142,13 +150,14 @@ def _floats(raw: Raw, missing: BoolArray, signs: Signs) -> Decoded:
         fits = _mask(pc.match_substring_regex(raw, number)) & ~missing
         not_finite = _mask(pc.match_substring_regex(raw, strange)) & ~missing
         data = _plain_numbers(raw, fits, signs).cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False)
-        not_finite = not_finite | ~np.isfinite(data)
+        not_finite = not_finite | ~(np.abs(data) <= LARGEST)
         return np.where(not_finite, 0.0, data) + 0.0, ~(fits | missing), not_finite
     if isinstance(raw, pa.Date32Array):
         return np.zeros(len(raw)), ~missing, np.zeros(len(raw), dtype=bool)
     data = raw.cast(pa.float64(), safe=False).fill_null(0.0).to_numpy(zero_copy_only=False)
-    not_finite = ~np.isfinite(data) & ~missing
-    return np.where(np.isfinite(data), data, 0.0) + 0.0, np.zeros(len(raw), dtype=bool), not_finite
+    usable = np.abs(data) <= LARGEST
+    not_finite = ~usable & ~missing
+    return np.where(usable, data, 0.0) + 0.0, np.zeros(len(raw), dtype=bool), not_finite
 
 
 def _integers(raw: Raw, missing: BoolArray, signs: Signs) -> Decoded:

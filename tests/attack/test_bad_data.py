@@ -179,6 +179,12 @@ def test_numbers_that_are_not_finite(refused: Refused, text: str) -> None:
     assert fault.place.line == 7
 
 
+@pytest.mark.parametrize("text", ["1e101", "-2.5E+300"])
+def test_numbers_too_large_to_be_squared(refused: Refused, text: str) -> None:
+    fault = only(refused(GOOD.replace("4.25", text)), "DATA_NOT_FINITE")
+    assert fault.cause == f"'{text}' is larger than 1e+100 in size."
+
+
 def test_a_missing_value_without_a_rule(refused: Refused) -> None:
     fault = only(refused(GOOD.replace("4.25", "")), "DATA_MISSING_VALUE")
     assert (fault.place.line, fault.place.column) == (7, "absence")

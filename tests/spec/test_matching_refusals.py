@@ -123,3 +123,13 @@ def test_unit_weights_that_differ() -> None:
     frame = world()
     with pytest.raises(RunError, match="RUN_UNIT_WEIGHTS"):
         in_a_plan(frame.assign(weight=np.where(frame["unit"] == 0, 2.0, 1.0)), "matching.nearest")
+
+
+@pytest.mark.parametrize("kind", ["entropy_balancing", "covariate_balancing"])
+def test_promises_are_checked_for_one_treated_unit_too(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = world()
+    frame["treated"] = frame["unit"] == frame["unit"].iloc[int(np.argmin(frame["x.a"].abs() + frame["x.b"].abs()))]
+    assert np.isfinite(in_a_plan(frame, f"weighting.{kind}").weights["weight"]).all()
+    monkeypatch.setattr("evaltool.designs.weighting._weigh.BALANCED", -1.0)
+    with pytest.raises(RunError, match="RUN_PROMISE_BROKEN"):
+        in_a_plan(frame, f"weighting.{kind}")

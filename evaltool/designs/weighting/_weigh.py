@@ -107,7 +107,10 @@ def _check(plan: Plan, units: Units, found: Weighting) -> None:
 
 
 def _gap(how: How, units: Units, weights: FloatArray) -> float:
-    """Largest distance of a weighted group's mean from its goal's, in standard deviations of the goal group."""
+    """Largest distance of a weighted group's mean from its goal's, in the goal group's standard deviations.
+
+    Those of everybody where the goal is one unit, which has none.
+    """
     treated = units.treated
     goal = {"ATT": treated, "ATC": ~treated}.get(how.target, np.ones_like(treated))
     columns, _ = powers(units.x, units.names, how.moments)
@@ -115,7 +118,7 @@ def _gap(how: How, units: Units, weights: FloatArray) -> float:
     for x in columns.T:
         own, other = (weighted_mean(x[arm], weights[arm]) for arm in (treated, ~treated))
         wanted = math.fsum(x[goal].tolist()) / int(np.sum(goal))
-        sd = float(np.std(x[goal], ddof=1)) or 1.0
+        sd = float(np.std(x[goal] if int(np.sum(goal)) > 1 else x, ddof=1)) or 1.0
         between = how.kind == "covariate_balancing"
         gaps.append((abs(own - other) if between else max(abs(own - wanted), abs(other - wanted))) / sd)
     return max(gaps)
