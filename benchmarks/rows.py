@@ -66,7 +66,7 @@ ROWS = (
         "the same, with replacement, 5k of 55k",
         "nearest_replace",
         "people_55k",
-        ("sklearn", "causalinference", *MATCHERS),
+        ("sklearn", "causalinference", "causallib"),
     ),
     Row("nearest 1:1, caliper, 20k of 520k", "nearest", "people_520k"),
     Row("the same, with replacement, 20k of 520k", "nearest_replace", "people_520k", ("sklearn",)),
