@@ -45,7 +45,7 @@ check: $(VENV)/.dev ## lint, layout, types, import contracts, notebooks without 
 bench: $(VENV)/.dev ## time the methods beside other packages, on this machine
 	$(BIN)/python benchmarks/run.py
 
-simulate: $(VENV)/.dev ## coverage of nominal 95 % intervals by simulation, printed as a table (about twenty minutes)
+simulate: $(VENV)/.dev ## coverage of nominal 95 % intervals by simulation, printed as tables (an hour or more)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/run.py --samples $(SAMPLES) --jobs $(JOBS)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/more_did.py --samples 400 --jobs $(JOBS)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python tests/simulation/baselines.py --samples 400

@@ -37,9 +37,10 @@ class Completed:
 
 def completed(values: Floats, missing: Bools, penalty: float, start: Floats | None = None) -> Completed:
     """Fit ``values`` (T, N), whose ``missing`` (T, N) cells are not read. Raises RunError (RUN_NOT_CONVERGED)."""
-    observed = np.where(missing, 0.0, values)
-    scale = float(np.std(values[~missing])) or 1.0
-    cells: Floats = np.full(int(np.sum(missing)), float(np.mean(values[~missing]))) if start is None else start[missing]
+    level = float(np.mean(values[~missing]))
+    observed = np.where(missing, 0.0, values - level)
+    scale = float(np.std(observed[~missing])) or 1.0
+    cells: Floats = np.zeros(int(np.sum(missing))) if start is None else start[missing] - level
     points: list[Floats] = []
     images: list[Floats] = []
     filled, last = observed.copy(), (np.inf, cells)
@@ -49,7 +50,7 @@ def completed(values: Floats, missing: Bools, penalty: float, start: Floats | No
         image = fitted[missing]
         residual = float(np.max(np.abs(image - cells), initial=0.0)) / scale
         if residual <= STOP:
-            return Completed(fitted=fitted, rank=rank, penalty=penalty, residual=residual)
+            return Completed(fitted=fitted + level, rank=rank, penalty=penalty, residual=residual)
         if residual > last[0]:
             points, images, cells = [], [], last[1]
             last = (np.inf, cells)

@@ -131,7 +131,8 @@ def _fit(problem: Problem, weights: Floats) -> Floats:
     w, y = weights[inside] / float(np.sum(weights)), problem.y[inside]
     q, r = np.linalg.qr(rows.matrix * np.sqrt(w)[:, None])
     basis = linalg.solve_triangular(r, rows.matrix.T, trans="T").T
-    size = max(1.0, float(np.max(np.abs(y))))
+    size = float(np.max(np.abs(y)))
+    size = size or 1.0 if problem.family == "identity" else max(1.0, size)
     b = np.zeros(q.shape[1])
     for _ in range(STEPS):
         eta = basis @ b

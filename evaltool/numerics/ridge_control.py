@@ -33,12 +33,15 @@ class Augmented:
 def augmented_weights(before: Floats, target: Floats, penalty: float | None) -> Augmented:
     """Weights for outcomes before the start: pool (T0, J), target (T0,). Raises RunError (RUN_NOT_OPTIMAL)."""
     simplex = simplex_least_squares(before - target[:, None])
-    middle = _row_means(before)
-    x, own = before - middle[:, None], target - middle
-    chosen = _chosen(x, own) if penalty is None else penalty
-    return Augmented(
-        weights=simplex.weights + _correction(x, own - x @ simplex.weights, chosen), simplex=simplex, penalty=chosen
-    )
+    x, own = before, target
+    for _ in range(2):  # a mean far from zero is itself rounded, and the weights' sum hangs on what is left of it
+        middle = _row_means(x)
+        x, own = x - middle[:, None], own - middle
+    size = 2.0 ** math.frexp(float(np.max(np.abs(x))))[1]
+    x, own = x / size, own / size
+    chosen = _chosen(x, own) if penalty is None else penalty / size**2
+    moved = _correction(x, own - x @ simplex.weights, chosen)
+    return Augmented(weights=simplex.weights + moved, simplex=simplex, penalty=chosen * size**2)
 
 
 def _row_means(values: Floats) -> Floats:

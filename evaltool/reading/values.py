@@ -22,8 +22,8 @@ from evaltool.records.panel import IntArray
 from evaltool.records.plan.data import Column, Kind
 
 EPOCH = date(1970, 1, 1)
-LARGEST = 1e100
-"""A number beyond this is refused: its square could not be added up."""
+LARGEST, SMALLEST = 1e100, 1e-100
+"""Numbers beyond the first are refused, and columns wholly below the second: their squares would not hold."""
 TRUE, FALSE = ("true", "1", "ja", "yes", "sand"), ("false", "0", "nej", "no", "falsk")
 Numbers = np.ndarray[tuple[int, ...], np.dtype[np.int64]] | np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Objects = np.ndarray[tuple[int, ...], np.dtype[np.object_]]
@@ -119,8 +119,12 @@ def convert_present(raw: Raw, missing: BoolArray, column: Column, *, signs: Sign
 
 def _not_usable(raw: Raw, row: int) -> str:
     """Why a number cannot be computed with."""
-    huge = re.fullmatch(r"[+-]?[0-9.,]*[0-9](e[+-]?[0-9]+)?", text_at(raw, row), re.IGNORECASE)
-    return f"larger than {LARGEST:g} in size" if huge else "not a finite number"
+    plain = re.fullmatch(r"[+-]?[0-9.,]*[0-9](e([+-]?)[0-9]+)?", text_at(raw, row), re.IGNORECASE)
+    if plain is None:
+        return "not a finite number"
+    if plain[2] == "-":
+        return f"smaller than {SMALLEST:g} in size, as all of the column"
+    return f"larger than {LARGEST:g} in size"
 
 
 def _words(kind: Kind, signs: Signs) -> tuple[str, str, str]:
@@ -143,6 +147,15 @@ def _words(kind: Kind, signs: Signs) -> tuple[str, str, str]:
 Decoded = tuple[Numbers | Objects, BoolArray, BoolArray]
 
 
+def _usable(data: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> BoolArray:
+    """Where a number's square is one, too."""
+    size = np.abs(data)
+    usable: BoolArray = size <= LARGEST
+    if 0.0 < float(np.max(size, initial=0.0, where=usable)) < SMALLEST:
+        usable = usable & (size == 0.0)
+    return usable
+
+
 def _floats(raw: Raw, missing: BoolArray, signs: Signs) -> Decoded:
     """Float64; third: where the value is infinite or too large."""
     if isinstance(raw, pa.StringArray):
@@ -150,12 +163,12 @@ def _floats(raw: Raw, missing: BoolArray, signs: Signs) -> Decoded:
         fits = _mask(pc.match_substring_regex(raw, number)) & ~missing
         not_finite = _mask(pc.match_substring_regex(raw, strange)) & ~missing
         data = _plain_numbers(raw, fits, signs).cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False)
-        not_finite = not_finite | ~(np.abs(data) <= LARGEST)
+        not_finite = not_finite | ~_usable(data)
         return np.where(not_finite, 0.0, data) + 0.0, ~(fits | missing), not_finite
     if isinstance(raw, pa.Date32Array):
         return np.zeros(len(raw)), ~missing, np.zeros(len(raw), dtype=bool)
     data = raw.cast(pa.float64(), safe=False).fill_null(0.0).to_numpy(zero_copy_only=False)
-    usable = np.abs(data) <= LARGEST
+    usable = _usable(data)
     not_finite = ~usable & ~missing
     return np.where(usable, data, 0.0) + 0.0, np.zeros(len(raw), dtype=bool), not_finite
 

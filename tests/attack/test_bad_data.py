@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import evaltool as ev
 from evaltool.errors import EXIT_DATA, DataError, Fault
 from evaltool.reading.frames import FrameRoles, panel_from_frame
 from evaltool.reading.identifiers import pseudonym
@@ -183,6 +184,14 @@ def test_numbers_that_are_not_finite(refused: Refused, text: str) -> None:
 def test_numbers_too_large_to_be_squared(refused: Refused, text: str) -> None:
     fault = only(refused(GOOD.replace("4.25", text)), "DATA_NOT_FINITE")
     assert fault.cause == f"'{text}' is larger than 1e+100 in size."
+
+
+def test_a_column_too_small_to_be_squared() -> None:
+    frame = pd.DataFrame({"unit": list("aabb"), "time": [1, 2] * 2, "start": [2, 2, 0, 0], "y": [1e-120, 0, 0, 0]})
+    with pytest.raises(DataError) as caught:
+        ev.did.two_by_two(frame, outcome="y", unit="unit", time="time", first_treated="start")
+    fault = only(caught.value.faults, "DATA_NOT_FINITE")
+    assert fault.cause == "'1e-120' is smaller than 1e-100 in size, as all of the column."
 
 
 def test_a_missing_value_without_a_rule(refused: Refused) -> None:

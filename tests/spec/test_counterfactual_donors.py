@@ -159,6 +159,15 @@ def test_shifting_and_scaling(name: str) -> None:
     assert other.conventions["permutation_place"] == first.conventions["permutation_place"]
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("times", "plus"), [(1.0, 1e10), (2.0**300, 0.0), (2.0**-300, 0.0)])
+def test_far_from_zero_and_extreme_units_are_no_other_question(name: str, times: float, plus: float) -> None:
+    """An outcome in the ten thousand millions is read with six digits behind the point: the effect has five of them."""
+    first = effect(name, panel(values(3)))
+    other = effect(name, panel(values(3) * times + plus))
+    assert other.att / times == pytest.approx(first.att, abs=1e-4)
+
+
 @pytest.mark.parametrize("name", ["augmented", "interactive_effects"])
 def test_a_fit_that_follows_any_treated_outcome_has_no_conformal_interval(name: str) -> None:
     """Twelve periods before: weights of any sign, or loadings, follow an effect of any size, and it is accepted."""

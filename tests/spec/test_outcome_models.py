@@ -151,3 +151,13 @@ def test_the_direct_road() -> None:
         assert "odds_ratio" in found.certificate
     with pytest.raises(ev.errors.UsageError, match="USAGE_NOT_OFFERED"):
         ev.weighted.g_computation(design, plain, outcome="y", kind="rank")
+
+
+@pytest.mark.parametrize("times", [1e-60, 1e-15, 1e60])
+def test_the_unit_of_the_outcome_is_no_other_question(times: float) -> None:
+    frame = cross_section(35, 30, 60).rename(columns={"x.a": "a", "x.b": "b", "y.y": "y"})
+    design = ev.matching.nearest(frame, treatment="treated", covariates=["a", "b"], unit="unit")
+    one = ev.weighted.g_computation(design, frame, outcome="y")
+    other = ev.weighted.g_computation(design, frame.assign(y=frame["y"] * times), outcome="y")
+    assert other.att == pytest.approx(one.att * times, rel=1e-10)
+    assert other.se == pytest.approx(one.se * times, rel=1e-10)  # type: ignore[operator]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from evaltool.numerics import simplex
+from evaltool.numerics import pivoting, simplex
 from evaltool.numerics.pivoting import by_blocks, plainly_independent
 
 
@@ -18,6 +18,21 @@ def test_blocks_reach_what_an_active_set_reaches(seed: int) -> None:
     found = by_blocks(a.T @ a, a.T @ b)
     assert found is not None
     assert found == pytest.approx(nnls(a, b)[0], abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_one_at_a_time_where_blocks_do_not_help(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without patience every exchange that breaks no fewer signs is followed by single ones."""
+    r = np.random.default_rng(seed)
+    a = r.normal(size=(45, 40)) + 3.0 * r.normal(size=(45, 1))
+    b = a @ r.normal(0.5, size=40)
+    monkeypatch.setattr(pivoting, "PATIENCE", 0)
+    monkeypatch.setattr(pivoting, "STEPS", 20_000)
+    found = by_blocks(a.T @ a, a.T @ b)
+    assert found is not None
+    assert found == pytest.approx(nnls(a, b, maxiter=4000)[0], abs=1e-7)
+    monkeypatch.setattr(pivoting, "STEPS", 1)
+    assert by_blocks(a.T @ a, a.T @ b) is None
 
 
 def test_nothing_positive_and_dependence_are_left_to_others() -> None:

@@ -115,7 +115,8 @@ def _gap(how: How, units: Units, weights: FloatArray) -> float:
     goal = {"ATT": treated, "ATC": ~treated}.get(how.target, np.ones_like(treated))
     columns, _ = powers(units.x, units.names, how.moments)
     gaps = []
-    for x in columns.T:
+    for column in columns.T:
+        x = column - float(np.mean(column))
         own, other = (weighted_mean(x[arm], weights[arm]) for arm in (treated, ~treated))
         wanted = math.fsum(x[goal].tolist()) / int(np.sum(goal))
         sd = float(np.std(x[goal] if int(np.sum(goal)) > 1 else x, ddof=1)) or 1.0

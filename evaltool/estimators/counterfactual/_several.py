@@ -12,7 +12,7 @@ from evaltool.errors import Fault, Place, RunError
 from evaltool.estimators.counterfactual._layout import Layout
 from evaltool.numerics.assignments import Draws, assignments, ways
 from evaltool.numerics.fits import Fit, Fitter, effect_rank, placebo_spread, ratio_rank
-from evaltool.numerics.inference import Floats
+from evaltool.numerics.inference import Floats, Ints
 from evaltool.numerics.simplex_control import Rank, Windows, mean_of, rmspe_of
 
 DRAWS = Draws(most=2000, draws=1000, seed=1)
@@ -96,7 +96,7 @@ def average(layouts: Sequence[Layout], fits: Sequence[Fit]) -> Averaged:
 def _placebos(
     layouts: tuple[Layout, ...], fitters: list[Fitter]
 ) -> tuple[tuple[tuple[tuple[str, ...], Fit], ...], int]:
-    """Different donors in the places of the treated, each with the other donors as its pool; and how many there are.
+    """Different donors in the places of the treated, none of them donor to another; and how many ways there are.
 
     Raises RunError (RUN_TOO_FEW_DONORS).
     """
@@ -108,22 +108,44 @@ def _placebos(
     starts = sorted({layout.start for layout in layouts})
     sizes = [sum(layout.start == start for layout in layouts) for start in starts]
     first = [next(k for k, layout in enumerate(layouts) if layout.start == start) for start in starts]
-    by_start: list[dict[str, tuple[Layout, Fit]]] = []
-    for k in first:
-        one, fitter = layouts[k], fitters[k]
-        by_start.append(
-            {
-                name: (_as_treated(one, j), fitter(j, one.pool[one.pool != j], one.windows))
-                for j, name in enumerate(one.names)
-            }
-        )
+    stand_ins = [_StandIns(layouts[k], fitters[k]) for k in first]
     names = layouts[0].names
     found = []
     for groups in assignments(donors, sizes, DRAWS):
-        chosen = [(names[int(j)], cohort) for cohort, group in enumerate(groups) for j in group]
-        pairs = [by_start[cohort][name] for name, cohort in chosen]
-        found.append((tuple(n for n, _ in chosen), average([a for a, _ in pairs], [b for _, b in pairs]).fit))
+        everybody = frozenset(int(j) for group in groups for j in group)
+        chosen = [(int(j), cohort) for cohort, group in enumerate(groups) for j in group]
+        pairs = [stand_ins[cohort].fit(j, everybody) for j, cohort in chosen]
+        found.append((tuple(names[j] for j, _ in chosen), average([a for a, _ in pairs], [b for _, b in pairs]).fit))
     return tuple(found), ways(donors, sizes)
+
+
+class _StandIns:
+    """Donors in the place of a treated unit, without those who stand in for the others; each fit is made once.
+
+    Leaving out a donor that carries no weight changes no fit: it stays the best, and the smallest among the best.
+    """
+
+    def __init__(self, layout: Layout, fitter: Fitter) -> None:
+        self.layout, self.fitter = layout, fitter
+        self.made: dict[tuple[int, frozenset[int]], Fit] = {}
+
+    def fit(self, place: int, group: frozenset[int]) -> tuple[Layout, Fit]:
+        """The donor as treated, and its fit to the donors outside of the group."""
+        alone = self._made(place, frozenset((place,)))
+        if alone.weights is None or group.intersection(self._pool(frozenset((place,)))[alone.weights != 0.0].tolist()):
+            alone = self._made(place, group)
+        return _as_treated(self.layout, place), alone
+
+    def _pool(self, without: frozenset[int]) -> Ints:
+        """(pool,) places of the donors that are left."""
+        pool = self.layout.pool
+        return pool[~np.isin(pool, list(without))]
+
+    def _made(self, place: int, without: frozenset[int]) -> Fit:
+        key = (place, without)
+        if key not in self.made:
+            self.made[key] = self.fitter(place, self._pool(without), self.layout.windows)
+        return self.made[key]
 
 
 def _as_treated(layout: Layout, place: int) -> Layout:

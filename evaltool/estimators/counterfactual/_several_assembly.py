@@ -226,7 +226,7 @@ def _figures(fit: Fit) -> dict[str, Json]:
 
 def _notes(request: EstimationRequest, found: Several) -> tuple[str, ...]:
     """Stable keys of what a reader must be told."""
-    notes = ["permutation_only", "several_effect_rank"]
+    notes = ["permutation_only", "several_ranks"]
     if any(fit.solution is not None and not fit.solution.unique for fit in found.fits):
         notes.append("weights_not_unique")
     if any(fit.solution is not None and fit.solution.relative_gap > GAP for fit in found.fits):

@@ -158,7 +158,9 @@ def second_opinion(request: EstimationRequest) -> SecondOpinion:
     values = wide.to_numpy(dtype=float, copy=True)
     hidden = ~np.asarray(wide.index.isin(found.history.index), dtype=bool)
     late = np.asarray(wide.index.isin(found.later.index), dtype=bool)
-    cells = np.full(int(hidden.sum()), values[~hidden, -1].mean())
+    level = values[~hidden, -1].mean()
+    values -= level
+    cells = np.zeros(int(hidden.sum()))
     spread = float(values[~hidden].std()) or 1.0
     for _ in range(FILLING_STEPS):
         values[hidden, -1] = cells
@@ -169,7 +171,7 @@ def second_opinion(request: EstimationRequest) -> SecondOpinion:
         moved = float(np.max(np.abs(fitted[hidden] - cells)))
         cells = fitted[hidden]
         if moved <= 1e-13 * spread:
-            gap = found.wide[found.treated].to_numpy(dtype=float)[late] - fitted[late]
+            gap = found.wide[found.treated].to_numpy(dtype=float)[late] - (fitted[late] + level)
             return SecondOpinion(
                 value=mean_of(gap), by="plain filling steps of singular values shrunk, on pandas' pivot"
             )

@@ -22,8 +22,8 @@ Uncertainty
     intervals of every treated period and of their mean that hold what weights fitted on few periods and later shocks
     can do, by simulation (200 draws by the plan's seed) and a bound, each at half of 1 − level; they too decide
     nothing. ``bound_delta`` adds the range of effects over all weights that fit nearly as well. For several treated
-    units different donors take their places, start by start, each with the other donors as its pool, and their
-    averages are ranked: all ways up to 2,000, else 1,000 drawn (seed 1).
+    units different donors take their places, start by start, each with those as its pool who stand in for nobody, and
+    their averages are ranked: all ways up to 2,000, else 1,000 drawn (seed 1).
 
 Assumptions
     The treated unit's untreated outcomes lie within reach of the donors' weighted outcomes and follow the same factors;
