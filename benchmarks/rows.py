@@ -41,7 +41,6 @@ class Row:
 
 STAGGERED = ("diff_diff", "csdid", "moderndid")
 MATCHERS = ("causallib", "psmpy")
-NEIGHBOURS = ("sklearn", "causalinference")
 TWO_WAY = ("pyfixest", "linearmodels", "statsmodels", "diff_diff")
 CONTROLS = ("mlsynth", "pysyncon", "causalpy")
 ROWS = (

@@ -176,7 +176,7 @@ def _assigned(ground: Ground, mine: IntArray, theirs: IntArray) -> Assignment:
         points, marks, reach = ground.points[:, 0], ground.grid, ground.rule.caliper
         try:
             return assign_on_line(Line(points[mine], points[theirs], marks[mine], marks[theirs], reach, FINE))
-        except ValueError:
+        except ValueError:  # too many arcs for the line: the table of all pairs proves its own optimum
             if mine.shape[0] * (mine.shape[0] + theirs.shape[0]) > CELLS:
                 raise
     return assign(*costs(ground, mine, theirs))
